@@ -1,0 +1,124 @@
+// SPDX-License-Identifier: Apache-2.0
+// An LRM's report as a document.
+#include "common/model/lrm_status.h"
+
+#include <errno.h>
+
+#include "common/base/arena.h"
+#include "common/base/error.h"
+#include "common/base/json.h"
+#include "common/model/sid.h"
+
+ENUM_TABLE(
+    lrm_state, LRM_STATE_MAX, [LRM_STATE_STARTUP] = "startup",
+    [LRM_STATE_WAIT_FOR_AGENT_LOCK] = "wait_for_agent_lock", [LRM_STATE_ACTIVE] = "active",
+    [LRM_STATE_MAINTENANCE] = "maintenance", [LRM_STATE_LOST_AGENT_LOCK] = "lost_agent_lock");
+
+ENUM_TABLE(lrm_mode,
+           LRM_MODE_MAX, [LRM_MODE_ACTIVE] = "active", [LRM_MODE_MAINTENANCE] = "maintenance",
+           [LRM_MODE_DISARM] = "disarm", [LRM_MODE_RESTART] = "restart",
+           [LRM_MODE_SHUTDOWN] = "shutdown", [LRM_MODE_UNKNOWN] = "unknown");
+
+struct lrm_status *lrm_status_new(struct arena *arena)
+{
+    struct lrm_status *status = arena_new_of(arena, struct lrm_status);
+    map_init_arena(&status->results, arena);
+    return status;
+}
+
+static int lrm_read_result(struct arena *arena, const char *uid, const struct json *json,
+                           struct lrm_result **ret, struct error *err)
+{
+    struct lrm_result *result = arena_new_of(arena, struct lrm_result);
+    const char *state = NULL;
+    result->uid = uid;
+    if (json->type != JSON_TYPE_OBJECT) {
+        return error_set(err, -EINVAL, "expected an object");
+    }
+    int r = json_get_string(json, "sid", &result->sid, err);
+    if (r < 0 || (r = json_get_string(json, "state", &state, err)) < 0 ||
+        (r = json_get_int(json, "exit_code", INT32_MIN, INT32_MAX, &result->exit_code, err)) < 0 ||
+        (r = json_get_string_if(json, "reason", &result->reason, err)) < 0) {
+        return r;
+    }
+    if (sid_check(result->sid, err) < 0) {
+        return error_prefix(err, "key 'sid'");
+    }
+    if (svc_state_from_string(state, &result->state) < 0) {
+        return error_set(err, -EINVAL, "key 'state': unknown value '%s'", state);
+    }
+    *ret = result;
+    return 0;
+}
+
+static int lrm_read_results(struct arena *arena, const struct json *json, struct lrm_status *status,
+                            struct error *err)
+{
+    const struct json *results = json_find(json, "results");
+    if (results == NULL) {
+        return 0;
+    }
+    if (results->type != JSON_TYPE_OBJECT) {
+        return error_set(err, -EINVAL, "key 'results': expected an object");
+    }
+    json_each (e, results) {
+        struct lrm_result *result = NULL;
+        int r = lrm_read_result(arena, e->key, e->value, &result, err);
+        if (r < 0) {
+            return error_prefix(err, "key 'results': '%s'", e->key);
+        }
+        map_put(&status->results, e->key, result);
+    }
+    return 0;
+}
+
+int lrm_status_parse(struct arena *arena, const char *text, size_t size_bytes,
+                     struct lrm_status **ret, struct error *err)
+{
+    struct json *json = NULL;
+    int r = json_parse(arena, text, size_bytes, &json, err);
+    if (r < 0) {
+        return r;
+    }
+    if (json->type != JSON_TYPE_OBJECT) {
+        return error_set(err, -EINVAL, "expected an object");
+    }
+    struct lrm_status *status = lrm_status_new(arena);
+    const char *state = NULL;
+    const char *mode = NULL;
+    if ((r = json_get_string_if(json, "state", &state, err)) < 0 ||
+        (r = json_get_string_if(json, "mode", &mode, err)) < 0 ||
+        (r = json_get_int_if(json, "timestamp", 0, INT64_MAX, &status->timestamp_s, err)) < 0 ||
+        (r = lrm_read_results(arena, json, status, err)) < 0) {
+        return r;
+    }
+    if (state != NULL && lrm_state_from_string(state, &status->state) < 0) {
+        return error_set(err, -EINVAL, "key 'state': unknown value '%s'", state);
+    }
+    // A missing or empty mode reads as active.
+    if (mode != NULL && *mode != '\0' && lrm_mode_from_string(mode, &status->mode) < 0) {
+        return error_set(err, -EINVAL, "key 'mode': unknown value '%s'", mode);
+    }
+    *ret = status;
+    return 0;
+}
+
+char *lrm_status_format(struct arena *arena, const struct lrm_status *status)
+{
+    struct json *json = json_new_object(arena);
+    json_put_string(json, "state", lrm_state_to_string(status->state));
+    json_put_string(json, "mode", lrm_mode_to_string(status->mode));
+    json_put_int(json, "timestamp", status->timestamp_s);
+    struct json *results = json_new_object(arena);
+    map_each (e, &status->results) {
+        const struct lrm_result *result = e->value;
+        struct json *item = json_new_object(arena);
+        json_put_string(item, "sid", result->sid);
+        json_put_string(item, "state", svc_state_to_string(result->state));
+        json_put_int(item, "exit_code", result->exit_code);
+        json_put_string(item, "reason", result->reason);
+        json_put(results, e->key, item);
+    }
+    json_put(json, "results", results);
+    return json_to_text(arena, json);
+}

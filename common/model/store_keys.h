@@ -1,0 +1,42 @@
+// SPDX-License-Identifier: Apache-2.0
+// The names under which things are kept in the replicated store, in one place. Keys below "live/"
+// are volatile: they are replicated but never written to disk.
+//
+//   resource/<sid>      section text        what the operator wants           resources.h
+//   config/rules        section file        affinity rules
+//   config/groups       section file        older groups
+//   config/datacenter   key: value lines    options                           options.h
+//   config/corosync     text                corosync.conf for all nodes       corosync_conf.h
+//   guest/<sid>         JSON                definition and place of a guest   guest.h
+//   storage/<id>        section text        where guests' volumes are
+//   manager/status      JSON                the master's view of the nodes    manager_status.h
+//   service/<sid>       JSON                the master's record of a service  service.h
+//   command/<id>        JSON                operators' commands               command.h
+//   live/answer/<id>    JSON                and what became of them
+//   live/master         JSON {"node","timestamp"}   the master's sign of life
+//   live/lrm/<node>     JSON                an LRM's status                   lrm_status.h
+//   live/version/<node> text                the version of the software there, where it can differ
+//   live/corosync/<node>  JSON {"config_version"}  of the corosync.conf that the node has on disk
+#pragma once
+
+#define STORE_KEY_RULES          "config/rules"
+#define STORE_KEY_GROUPS         "config/groups"
+#define STORE_KEY_DATACENTER     "config/datacenter"
+#define STORE_KEY_COROSYNC       "config/corosync"
+#define STORE_KEY_MANAGER_STATUS "manager/status"
+#define STORE_KEY_LIVE_MASTER    "live/master"
+
+#define STORE_PREFIX_RESOURCE      "resource/"
+#define STORE_PREFIX_GUEST         "guest/"
+#define STORE_PREFIX_STORAGE       "storage/"
+#define STORE_PREFIX_SERVICE       "service/"
+#define STORE_PREFIX_COMMAND       "command/"
+#define STORE_PREFIX_ANSWER        "live/answer/"
+#define STORE_PREFIX_LRM           "live/lrm/"
+#define STORE_PREFIX_NODE_VERSION  "live/version/"
+#define STORE_PREFIX_LIVE_COROSYNC "live/corosync/"
+#define STORE_PREFIX_VOLATILE      "live/"
+
+// Lease names, as the reference system has them.
+#define LEASE_MANAGER      "ha_manager_lock"
+#define LEASE_AGENT_FORMAT "ha_agent_%s_lock" // node

@@ -1,0 +1,33 @@
+// SPDX-License-Identifier: Apache-2.0
+// Port: what can be done to a guest on this node. Verbs block; they are called in worker processes
+// (or by the simulator), never in a daemon's loop. Each returns 0 or -errno with words.
+#pragma once
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "common/base/macros.h"
+
+struct agent;
+struct error;
+struct guest;
+
+struct agent_ops {
+    // Does it run here? Proved by its processes, not by what a runtime's state file says.
+    int (*check)(struct agent *agent, const struct guest *guest, bool *ret_running,
+                 struct error *err);
+    // Starts it and returns when it runs. -EBUSY: the guest is locked.
+    int (*start)(struct agent *agent, const struct guest *guest, struct error *err);
+    // Stops it: gracefully for timeout_s, then hard; 0 is hard at once. Returns 0 only when nothing
+    // of it runs any more.
+    int (*stop)(struct agent *agent, const struct guest *guest, int64_t timeout_s,
+                struct error *err);
+    // Moves it to the target node, live when `online`; changes the guest's place in the store as
+    // its last step.
+    int (*move)(struct agent *agent, const struct guest *guest, const char *target, bool online,
+                struct error *err);
+};
+
+struct agent {
+    const struct agent_ops *ops;
+};
