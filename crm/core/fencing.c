@@ -1,0 +1,200 @@
+// SPDX-License-Identifier: Apache-2.0
+// Who must be fenced follows from the services' states. The agent lease of a node is granted to
+// this master only when the node gave it back or has not renewed it for the lease time, and then
+// the node has stopped its services or was reset (docs/timing.md). Outside of classic replay the
+// intent is committed before the proof is sought, so that the node's own LRM, should it come back
+// and take its lease after the master lost it, knows that it is to stay away.
+#include "crm/core/fencing.h"
+
+#include <assert.h>
+#include <string.h>
+
+#include "common/base/arena.h"
+#include "common/model/store_keys.h"
+#include "crm/core/manager.h"
+#include "crm/core/master_round.h"
+#include "crm/core/node_state.h"
+
+static const char *fencing_lease(const struct master_round *round, int node)
+{
+    return arena_printf(round->arena, LEASE_AGENT_FORMAT, round->nodes[node].name);
+}
+
+// Whether the service's intent to be fenced is what the store has, so that no LRM acts on an older
+// order.
+static bool fencing_is_committed(const struct master_round *round, const struct item *item)
+{
+    if (round->classic) {
+        return true;
+    }
+    return item->stored != NULL && item->stored->state == SVC_STATE_FENCE &&
+           strcmp(item->stored->node, item->record->node) == 0;
+}
+
+static bool fencing_is_due(const struct master_round *round, const struct item *item)
+{
+    return item->record != NULL && item->record->state == SVC_STATE_FENCE &&
+           item->node != NODE_NONE && (!round->deferred || item->deferred);
+}
+
+static void fencing_act(struct master_round *round, enum crm_action_kind kind, int node)
+{
+    struct crm_action *action = arena_new_of(round->arena, struct crm_action);
+    *action = (struct crm_action){.kind = kind,
+                                  .lease = fencing_lease(round, node),
+                                  .after_write = kind == CRM_ACTION_LEASE_RELEASE};
+    pointer_list_add(round->arena, &round->output->actions, action);
+}
+
+// Whether the proof may be sought now.
+static bool fencing_may_ask(struct master_round *round, int node,
+                            const struct node_set *uncommitted)
+{
+    const struct round_node *entry = &round->nodes[node];
+    // This node's own LRM holds its lease under the same name: asking would renew it and prove
+    // nothing.
+    if (entry->proof != FENCE_PROOF_UNASKED || strcmp(entry->name, round->own) == 0) {
+        return false;
+    }
+    if (!round->classic && (!entry->fence_stored || node_set_has(uncommitted, node))) {
+        round->fence_soon = true;
+        return false;
+    }
+    return true;
+}
+
+bool fencing_ask(struct master_round *round)
+{
+    struct node_set wanted = {{0}};
+    struct node_set uncommitted = {{0}};
+    for (size_t i = 0; i < round->items_count; i++) {
+        const struct item *item = &round->items[i];
+        if (fencing_is_due(round, item)) {
+            node_set_add(&wanted, item->node);
+            if (!fencing_is_committed(round, item)) {
+                node_set_add(&uncommitted, item->node);
+            }
+        }
+    }
+    bool any = false;
+    for (int i = 0; i < round->nodes_count; i++) {
+        struct round_node *node = &round->nodes[i];
+        bool fenced = node->present && node->state == NODE_STATE_FENCE;
+        if ((fenced || node_set_has(&wanted, i)) && fencing_may_ask(round, i, &uncommitted)) {
+            fencing_act(round, CRM_ACTION_LEASE_ACQUIRE, i);
+            node->proof = FENCE_PROOF_ASKED;
+            any = true;
+        }
+    }
+    return any;
+}
+
+static void fencing_take_answer(struct master_round *round, int node,
+                                const struct crm_lease_answer *answer)
+{
+    struct round_node *entry = &round->nodes[node];
+    bool granted = answer->answer == LEASE_ACQUIRED || answer->answer == LEASE_RENEWED;
+    entry->proof = granted ? FENCE_PROOF_GRANTED : FENCE_PROOF_DENIED;
+    entry->proof_is_new = answer->answer == LEASE_ACQUIRED;
+    entry->proof_term = granted ? answer->grant.term : 0;
+    if (answer->answer == LEASE_BUSY) {
+        master_round_wake(round, answer->grant.retry_at_ms);
+    }
+}
+
+void fencing_take_answers(struct master_round *round)
+{
+    const struct crm_input *input = round->input;
+    for (int i = 0; i < round->nodes_count; i++) {
+        if (round->nodes[i].proof != FENCE_PROOF_ASKED) {
+            continue;
+        }
+        round->nodes[i].proof = FENCE_PROOF_DENIED;
+        const char *lease = fencing_lease(round, i);
+        for (size_t k = 0; k < input->answers_count; k++) {
+            if (strcmp(input->answers[k].lease, lease) == 0) {
+                fencing_take_answer(round, i, &input->answers[k]);
+            }
+        }
+    }
+}
+
+static struct event *fencing_tell(struct master_round *round, enum event_level level,
+                                  const char *name, int node)
+{
+    return master_round_event_of(round, level, name, NULL, round->nodes[node].name);
+}
+
+// True when the node's services cannot run there any more.
+static bool fencing_fence(struct master_round *round, int node)
+{
+    struct round_node *entry = &round->nodes[node];
+    entry->fence_tried = true;
+    if (entry->state != NODE_STATE_FENCE) {
+        node_state_move(round, node, NODE_STATE_FENCE);
+        (void)fencing_tell(round, EVENT_LEVEL_WARNING, "fence-begin", node);
+    }
+    if (entry->proof != FENCE_PROOF_GRANTED) {
+        return false;
+    }
+    if (entry->proof_is_new) {
+        struct event *event = master_round_event(round, EVENT_LEVEL_NOTICE, "lock-acquired");
+        master_round_text(round, event, "lock", fencing_lease(round, node));
+        entry->proof_is_new = false;
+    }
+    struct event *event = fencing_tell(round, EVENT_LEVEL_NOTICE, "fence-confirmed", node);
+    master_round_text(round, event, "proof", "lease");
+    event_int(event, "term", (int64_t)entry->proof_term);
+    node_state_move(round, node, NODE_STATE_UNKNOWN);
+    if (!round->classic) {
+        // With the services' records moved on and committed the lease has done its work. The node
+        // may have it back.
+        fencing_act(round, CRM_ACTION_LEASE_RELEASE, node);
+    }
+    return true;
+}
+
+static void fencing_recover(struct master_round *round, struct item *item)
+{
+    // INV-2: no record leaves `fence` without the proof for the very node it was on.
+    assert(round->nodes[item->node].proof == FENCE_PROOF_GRANTED);
+    assert(fencing_is_committed(round, item));
+    item_change_state(round, item, SVC_STATE_RECOVERY);
+    round->repeat = true;
+}
+
+void fencing_apply(struct master_round *round)
+{
+    struct node_set fenced = {{0}};
+    for (int i = 0; i < round->nodes_count; i++) {
+        round->nodes[i].fence_tried = false;
+    }
+    for (size_t i = 0; i < round->items_count; i++) {
+        struct item *item = &round->items[i];
+        if (!fencing_is_due(round, item)) {
+            continue;
+        }
+        if (!round->nodes[item->node].fence_tried && fencing_fence(round, item->node)) {
+            node_set_add(&fenced, item->node);
+        }
+        if (!node_set_has(&fenced, item->node)) {
+            continue;
+        }
+        if (fencing_is_committed(round, item)) {
+            fencing_recover(round, item);
+        } else {
+            round->fence_soon = true;
+        }
+    }
+    for (int i = 0; i < round->nodes_count; i++) {
+        struct round_node *node = &round->nodes[i];
+        if (node->present && node->state == NODE_STATE_FENCE && !node->fence_tried) {
+            if (round->classic || round->tick) {
+                (void)fencing_tell(round, EVENT_LEVEL_NOTICE, "fence-no-service", i);
+            }
+            if (fencing_fence(round, i)) {
+                round->repeat = true;
+            }
+        }
+    }
+}

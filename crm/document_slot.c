@@ -1,0 +1,104 @@
+// SPDX-License-Identifier: Apache-2.0
+// Copying parsed documents: only what decisions read, in few pieces of memory, since there can be
+// tens of thousands.
+#include "crm/document_slot.h"
+
+#include <assert.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "common/base/alloc.h"
+#include "common/model/guest.h"
+#include "common/model/resources.h"
+#include "common/model/service.h"
+
+void document_slot_free(void *value)
+{
+    struct document_slot *slot = value;
+    free(slot->sid);
+    free(slot->resource);
+    free(slot->group);
+    free(slot->guest_node);
+    free(slot->guest_lock);
+    free(slot->record);
+    free(slot);
+}
+
+void document_slot_set_resource(struct document_slot *slot, const struct resource *resource)
+{
+    free(slot->resource);
+    free(slot->group);
+    slot->resource = NULL;
+    slot->group = NULL;
+    if (resource != NULL) {
+        slot->resource = alloc_memdup(resource, sizeof(*resource));
+        slot->group = resource->group != NULL ? alloc_strdup(resource->group) : NULL;
+        slot->resource->sid = slot->sid;
+        slot->resource->group = slot->group;
+        slot->resource->comment = NULL;
+    }
+    slot->slot.resource = slot->resource;
+}
+
+void document_slot_set_guest(struct document_slot *slot, const struct guest *guest)
+{
+    free(slot->guest_node);
+    free(slot->guest_lock);
+    slot->guest_node = guest != NULL ? alloc_strdup(guest->node) : NULL;
+    slot->guest_lock = guest != NULL && guest->lock != NULL ? alloc_strdup(guest->lock) : NULL;
+    slot->slot.guest_node = slot->guest_node;
+    slot->slot.guest_lock = slot->guest_lock;
+}
+
+static size_t record_text_size(const char *text)
+{
+    return text != NULL ? strlen(text) + 1 : 0;
+}
+
+static const char *record_copy_text(char **at, const char *text)
+{
+    if (text == NULL) {
+        return NULL;
+    }
+    size_t size = strlen(text) + 1;
+    char *copy = memcpy(*at, text, size);
+    *at += size;
+    return copy;
+}
+
+// A copy in one piece of memory, to be released with free(). The sid is borrowed.
+static struct service *record_clone(const struct service *record, const char *sid)
+{
+    size_t count = record->failed_nodes_count;
+    size_t size = sizeof(*record) + count * sizeof(const char *) + record_text_size(record->node) +
+                  record_text_size(record->uid) + record_text_size(record->target) +
+                  record_text_size(record->cmd.target) + record_text_size(record->maintenance_node);
+    for (size_t i = 0; i < count; i++) {
+        size += record_text_size(record->failed_nodes[i]);
+    }
+    struct service *copy = alloc_zero(size);
+    *copy = *record;
+    const char **nodes = (const char **)(copy + 1);
+    char *at = (char *)(nodes + count);
+    copy->sid = sid;
+    copy->node = record_copy_text(&at, record->node);
+    copy->uid = record_copy_text(&at, record->uid);
+    copy->target = record_copy_text(&at, record->target);
+    copy->cmd.target = record_copy_text(&at, record->cmd.target);
+    copy->maintenance_node = record_copy_text(&at, record->maintenance_node);
+    copy->failed_nodes = count > 0 ? nodes : NULL;
+    for (size_t i = 0; i < count; i++) {
+        nodes[i] = record_copy_text(&at, record->failed_nodes[i]);
+    }
+    assert((size_t)(at - (char *)copy) <= size);
+    return copy;
+}
+
+void document_slot_set_record(struct document_slot *slot, const struct service *record)
+{
+    // The new one may be the old one's copy: first copy, then release.
+    struct service *copy = record != NULL ? record_clone(record, slot->sid) : NULL;
+    free(slot->record);
+    slot->record = copy;
+    slot->slot.record = copy;
+}

@@ -1,0 +1,36 @@
+// SPDX-License-Identifier: Apache-2.0
+// What the CRM keeps of one service id: copies of what was parsed, in memory of their own.
+#pragma once
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "crm/core/crm.h"
+
+struct guest;
+struct resource;
+struct service;
+
+// A slot with what the core need not see. The public part comes first.
+struct document_slot {
+    struct crm_slot slot;
+    char *sid;
+    struct resource *resource;
+    char *group;
+    char *guest_node;
+    char *guest_lock;
+    struct service *record;
+    uint64_t resource_version;
+    uint64_t guest_version;
+    uint64_t record_version;
+    bool resource_bad; // there is one, and none was ever readable
+    bool guest_bad;
+    bool record_bad;
+};
+
+// Releases a slot; for maps.
+void document_slot_free(void *value);
+// Each takes a copy and releases the one before. NULL: there is none any more.
+void document_slot_set_resource(struct document_slot *slot, const struct resource *resource);
+void document_slot_set_guest(struct document_slot *slot, const struct guest *guest);
+void document_slot_set_record(struct document_slot *slot, const struct service *record);
