@@ -1,0 +1,62 @@
+// SPDX-License-Identifier: Apache-2.0
+// Volumes and storages, as far as they are folders.
+#include "lrm/agents/volume.h"
+
+#include <errno.h>
+#include <string.h>
+
+#include "common/base/arena.h"
+#include "common/base/error.h"
+#include "common/host/paths.h"
+#include "common/model/storage.h"
+#include "common/model/store_keys.h"
+#include "common/port/store.h"
+
+int volume_find_storage(struct arena *arena, struct store *store, const char *id,
+                        struct storage **ret, struct error *err)
+{
+    struct store_entries entries;
+    const char *key = arena_printf(arena, STORE_PREFIX_STORAGE "%s", id);
+    int r = store_read(store, key, 0, arena, &entries, err);
+    if (r < 0) {
+        return r;
+    }
+    for (size_t i = 0; i < entries.count; i++) {
+        if (strcmp(entries.entries[i].key, key) == 0 && entries.entries[i].value != NULL) {
+            r = storage_parse(arena, entries.entries[i].value, ret, err);
+            return r < 0 ? error_prefix(err, "storage '%s'", id) : 0;
+        }
+    }
+    if (strcmp(id, STORAGE_LOCAL) != 0) {
+        return error_set(err, -ENOENT, "storage '%s' is not defined", id);
+    }
+    struct storage *storage = arena_new_of(arena, struct storage);
+    storage->id = STORAGE_LOCAL;
+    storage->path = arena_printf(arena, "%s/storage", paths_state_dir());
+    *ret = storage;
+    return 0;
+}
+
+int volume_resolve(struct arena *arena, struct store *store, const char *name,
+                   const char **ret_path, bool *ret_shared, struct error *err)
+{
+    const char *id = NULL;
+    const char *volume = NULL;
+    struct storage *storage = NULL;
+    if (name[0] == '/') {
+        *ret_path = arena_strdup(arena, name);
+        *ret_shared = true;
+        return 0;
+    }
+    if (!storage_volume_split(arena, name, &id, &volume)) {
+        return error_set(err, -EINVAL, "'%s' is neither <storage>:<volume> nor an absolute path",
+                         name);
+    }
+    int r = volume_find_storage(arena, store, id, &storage, err);
+    if (r < 0) {
+        return r;
+    }
+    *ret_path = arena_printf(arena, "%s/%s", storage->path, volume);
+    *ret_shared = storage->shared;
+    return 0;
+}

@@ -1,0 +1,107 @@
+// SPDX-License-Identifier: Apache-2.0
+// The decisions of the LRM, pure: whether this node holds its agent lease, which job runs next,
+// what is told to the master, and when the daemon may end. lrm/round.c builds the input from the
+// ports, carries the actions out in their order and calls again, in the same round, while the
+// output says so.
+//
+// What is kept here (docs/invariants.md):
+//  INV-2, INV-5  A job that may start or move a guest is given out only in the states active and
+//  maintenance, with the
+//                agent lease held, authority left and the watchdog armed for it. A lost lease means
+//                no new starts.
+//  INV-4         A view of the cluster written under an older manager term than the newest seen is
+//  not acted on. INV-6         A worker's result counts once, and only for the job that was given
+//  out.
+#pragma once
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "common/base/macros.h"
+#include "common/base/map.h"
+#include "common/model/lrm_status.h"
+#include "common/port/lease.h"
+#include "common/port/workers.h"
+#include "lrm/round.h"
+
+struct arena;
+struct event;
+struct lrm;
+struct manager_status;
+struct options;
+struct timing;
+struct transition_table;
+
+// What the daemon sees. Everything is borrowed for the call.
+struct lrm_input {
+    struct arena *arena; // of the round: actions and events are made in it
+    int64_t now_ms;
+    bool begins;  // first call of a round; false: the answers to the actions of the call before
+    bool view_ok; // the view of the cluster is up to date
+    bool quorate;
+    bool readable; // manager status and service records could be read; false: `manager`, `services`
+                   // are the last ones
+    const struct manager_status *manager; // NULL: there is none yet
+    const struct map *services;  // sid → const struct service *: all records of the master
+    const struct map *resources; // sid → const struct resource *
+    const struct options *options;
+    // Answers; 0 where nothing was asked.
+    int lease_answer; // enum lease_answer or -errno
+    struct lease_grant grant;
+    int watchdog_answer;         // 1 armed, or -errno
+    int status_answer;           // 1 written, or -errno
+    struct job_results finished; // workers that ended since the last call
+};
+
+enum lrm_action_kind {
+    LRM_ACTION_EMIT,
+    LRM_ACTION_ACQUIRE_LEASE,
+    LRM_ACTION_ARM_WATCHDOG, // deadline_ms
+    LRM_ACTION_SPAWN,        // job
+    LRM_ACTION_DISARM_WATCHDOG,
+    LRM_ACTION_RELEASE_LEASE,
+    LRM_ACTION_WRITE_STATUS, // lrm_build_status()
+    LRM_ACTION_MAX
+};
+
+struct lrm_action {
+    enum lrm_action_kind kind;
+    struct event *event;
+    int64_t deadline_ms;
+    struct job job;
+};
+
+struct lrm_output {
+    struct lrm_action *actions;
+    size_t count;
+    size_t capacity;
+    bool again; // carry the actions out and call again with their answers
+    bool exit;  // the daemon is to end, orderly
+    int64_t next_wake_ms;
+};
+
+// No round has more calls than this: begin, first status, lease, watchdog, queued jobs, new jobs,
+// end.
+enum { LRM_STEPS_MAX = 8 };
+
+// Node and timing are copied. workers_max as in lrm_round_new().
+struct lrm *lrm_new(const char *node, const struct timing *timing, int64_t workers_max) WARN_UNUSED;
+void lrm_free(struct lrm *lrm);
+// The first event, startup → wait_for_agent_lock.
+void lrm_begin(struct lrm *lrm, struct arena *arena, struct lrm_output *ret);
+void lrm_step(struct lrm *lrm, const struct lrm_input *input, struct lrm_output *ret);
+// Chooses the mode by the shutdown policy and queues the stop jobs; later rounds carry it out.
+// Executed once, a second request changes nothing. Of the input: arena, now_ms, services, options.
+void lrm_request_shutdown(struct lrm *lrm, const struct lrm_input *input, enum lrm_shutdown how,
+                          struct lrm_output *ret);
+// The guest of a service that should run has ended by itself: its check is due at once, whatever
+// was reported for its uid before. Classic timing waits for the master's next order instead.
+void lrm_note_guest_exit(struct lrm *lrm, const char *sid, int64_t now_ms);
+
+enum lrm_state lrm_get_state(const struct lrm *lrm) WARN_UNUSED;
+enum lrm_mode lrm_get_mode(const struct lrm *lrm) WARN_UNUSED;
+// What the LRM says of itself, in the arena; the results are borrowed from the LRM until the next
+// call. The timestamp is the caller's.
+struct lrm_status *lrm_build_status(const struct lrm *lrm, struct arena *arena) WARN_UNUSED;
+extern const struct transition_table lrm_state_transitions;

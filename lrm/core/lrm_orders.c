@@ -1,0 +1,226 @@
+// SPDX-License-Identifier: Apache-2.0
+// From the master's records to jobs, and from ended jobs to the results the master reads.
+#include <assert.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "common/base/alloc.h"
+#include "common/base/arena.h"
+#include "common/model/event.h"
+#include "common/model/options.h"
+#include "common/model/resources.h"
+#include "common/model/service.h"
+#include "lrm/core/lrm_internal.h"
+
+// States in which the LRM has something to do. In the others the master decides first.
+static bool lrm_orders_has_job(enum svc_state state)
+{
+    switch (state) {
+    case SVC_STATE_REQUEST_START:
+    case SVC_STATE_FREEZE:
+    case SVC_STATE_FENCE:
+    case SVC_STATE_RECOVERY:
+        return false;
+    case SVC_STATE_REQUEST_START_BALANCE:
+    case SVC_STATE_STARTED:
+    case SVC_STATE_REQUEST_STOP:
+    case SVC_STATE_STOPPED:
+    case SVC_STATE_MIGRATE:
+    case SVC_STATE_RELOCATE:
+    case SVC_STATE_ERROR:
+        return true;
+    case SVC_STATE_MAX:
+        break;
+    }
+    abort(); // no such value
+}
+
+// An order is carried out once per uid. Exceptions: `stopped` is looked after in each round, and,
+// where rounds follow changes, so is `started`: a guest that ended is started again without asking
+// the master, whose next order may be far away, or never come while no master is there.
+static bool lrm_orders_is_due(const struct lrm *lrm, const struct service *service, int64_t now_ms)
+{
+    const struct lrm_result *result = map_find(&lrm->results, service->uid);
+    const struct restart_trace *trace = restart_policy_find(&lrm->restarts, service->sid);
+    bool started = service->state == SVC_STATE_STARTED;
+    if (trace == NULL) {
+        return result == NULL;
+    }
+    if (started && now_ms < trace->not_before_ms) {
+        return false;
+    }
+    bool rested = now_ms - trace->last_run_ms >= RESTART_CHECK_MS;
+    if (result == NULL) {
+        // A renewed uid is no reason to check a guest twice within a round's time.
+        return !started || !trace->last_run_fine || trace->exited || rested;
+    }
+    if (service->state == SVC_STATE_STOPPED) {
+        return rested;
+    }
+    bool fine = started && result->exit_code == LRM_CODE_SUCCESS;
+    return lrm->event_driven && fine && (trace->exited || rested);
+}
+
+void lrm_orders_queue(const struct lrm_call *call)
+{
+    struct lrm *lrm = call->lrm;
+    restart_policy_prune(&lrm->restarts, call->input->services);
+    job_queue_unconfirm(&lrm->queue);
+    map_each (e, call->input->services) {
+        const struct service *service = e->value;
+        if (strcmp(service->node, lrm->node) != 0 || service->uid == NULL ||
+            !lrm_orders_has_job(service->state) ||
+            !lrm_orders_is_due(lrm, service, call->input->now_ms)) {
+            continue;
+        }
+        struct job job = {.sid = service->sid,
+                          .uid = service->uid,
+                          .state = service->state,
+                          .target = service->target,
+                          .timeout_s = service->timeout_s};
+        if (job.timeout_s == SERVICE_TIMEOUT_NONE) {
+            job.timeout_s = lrm->timing.stop_timeout_s;
+        }
+        job_queue_put(&lrm->queue, &job);
+    }
+    job_queue_drop_unconfirmed(&lrm->queue);
+}
+
+size_t lrm_orders_run(const struct lrm_call *call)
+{
+    struct lrm *lrm = call->lrm;
+    size_t limit = SIZE_MAX; // inline: all, one after the other
+    if (lrm->workers_max > 0) {
+        int64_t configured = call->input->options->max_workers;
+        limit = (size_t)(configured > 0 ? configured : lrm->workers_max);
+    }
+    bool may_start = lrm_may_start(lrm, call->input->now_ms);
+    size_t spawned = 0;
+    while (lrm->queue.running.count < limit) {
+        const struct job *job = job_queue_take(&lrm->queue, may_start);
+        if (job == NULL) {
+            break;
+        }
+        // INV-2, INV-5: nothing comes to life here, or leaves from here, without the lease.
+        assert(!job_needs_authority(job) || lrm_may_start(lrm, call->input->now_ms));
+        restart_policy_note_spawn(&lrm->restarts, job->sid);
+        lrm_call_push(call, LRM_ACTION_SPAWN)->job = *job;
+        spawned++;
+    }
+    job_queue_count_turn(&lrm->queue);
+    return spawned;
+}
+
+static int64_t lrm_orders_max_restart(const struct map *resources, const char *sid)
+{
+    const struct resource *resource = map_find(resources, sid);
+    return resource != NULL ? resource->max_restart : RESOURCE_TRIES_DEFAULT;
+}
+
+// Whether the master is told. A failed start is repeated here first.
+static bool lrm_orders_judge(const struct lrm_call *call, const struct job_result *result)
+{
+    struct lrm *lrm = call->lrm;
+    struct arena *arena = call->input->arena;
+    int64_t tries = 0;
+    int64_t max_restart = lrm_orders_max_restart(call->input->resources, result->sid);
+    enum restart_verdict verdict = restart_policy_judge(
+        &lrm->restarts, result->sid, result->exit_code, max_restart, call->input->now_ms, &tries);
+    struct event *event = NULL;
+    switch (verdict) {
+    case RESTART_VERDICT_REPORT:
+        return true;
+    case RESTART_VERDICT_GIVE_UP:
+        event = lrm_call_emit(call, EVENT_LEVEL_ERROR, "start-gave-up");
+        break;
+    case RESTART_VERDICT_RETRY:
+        event = lrm_call_emit(call, EVENT_LEVEL_WARNING, "start-retry");
+        break;
+    }
+    event_text(arena, event, "sid", result->sid);
+    event_int(event, "n", tries);
+    event_int(event, "max_restart", max_restart);
+    event_text(arena, event, "reason", result->reason);
+    return verdict == RESTART_VERDICT_GIVE_UP;
+}
+
+static void lrm_orders_report(struct lrm *lrm, const struct job_result *result)
+{
+    struct lrm_result *report = alloc_zero(sizeof(*report));
+    report->uid = alloc_strdup(result->uid);
+    report->sid = alloc_strdup(result->sid);
+    report->state = result->state;
+    report->exit_code = result->exit_code;
+    report->reason = result->reason != NULL ? alloc_strdup(result->reason) : NULL;
+    map_put(&lrm->results, result->uid, report);
+}
+
+static void lrm_orders_take_result(const struct lrm_call *call, const struct job_result *result)
+{
+    struct lrm *lrm = call->lrm;
+    struct arena *arena = call->input->arena;
+    if (!job_queue_finish(&lrm->queue, result->sid, result->uid)) {
+        struct event *event = lrm_call_emit(call, EVENT_LEVEL_WARNING, "result-ignored");
+        event_text(arena, event, "sid", result->sid);
+        event_text(arena, event, "uid", result->uid);
+        return;
+    }
+    if (result->exit_code == LRM_CODE_FAILED_TO_RUN) {
+        struct event *event = lrm_call_emit(call, EVENT_LEVEL_ERROR, "worker-failed");
+        event_text(arena, event, "sid", result->sid);
+        event_text(arena, event, "reason", result->reason);
+    }
+    bool fine = result->state == SVC_STATE_STARTED && result->exit_code == LRM_CODE_SUCCESS;
+    restart_policy_note_run(&lrm->restarts, result->sid, call->input->now_ms, fine);
+    if (result->uid == NULL) {
+        lrm->stop_failures += result->exit_code != LRM_CODE_SUCCESS ? 1 : 0;
+        return;
+    }
+    if (result->state == SVC_STATE_STARTED && !lrm_orders_judge(call, result)) {
+        return;
+    }
+    lrm_orders_report(lrm, result);
+}
+
+// Results whose uid the master no longer has were consumed, or are of no use any more.
+static void lrm_orders_prune(struct lrm *lrm, const struct map *services)
+{
+    struct map uids;
+    map_init(&uids, NULL);
+    map_each (e, services) {
+        const struct service *service = e->value;
+        if (service->uid != NULL) {
+            map_put(&uids, service->uid, NULL);
+        }
+    }
+    for (size_t i = lrm->results.count; i > 0; i--) {
+        const char *uid = lrm->results.entries[i - 1].key;
+        if (!map_has(&uids, uid)) {
+            (void)map_remove(&lrm->results, uid); // it is there
+        }
+    }
+    map_done(&uids);
+}
+
+void lrm_orders_collect(const struct lrm_call *call)
+{
+    const struct job_results *finished = &call->input->finished;
+    for (size_t i = 0; i < finished->count; i++) {
+        lrm_orders_take_result(call, &finished->results[i]);
+    }
+    if (finished->count > 0) {
+        lrm_orders_prune(call->lrm, call->input->services);
+    }
+}
+
+int64_t lrm_orders_due_ms(const struct lrm *lrm, int64_t now_ms)
+{
+    int64_t due_ms = INT64_MAX;
+    map_each (e, &lrm->restarts.traces) {
+        const struct restart_trace *trace = e->value;
+        if (trace->not_before_ms > now_ms && trace->not_before_ms < due_ms) {
+            due_ms = trace->not_before_ms;
+        }
+    }
+    return due_ms;
+}

@@ -1,0 +1,330 @@
+// SPDX-License-Identifier: Apache-2.0
+// ha-lrm: joins the LRM's rounds (lrm/round.c) with the machine: ha-clusterd, ha-watchdogd,
+// workers, signals, systemd. No decision is made here.
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "common/base/arena.h"
+#include "common/base/digest.h"
+#include "common/base/error.h"
+#include "common/base/map.h"
+#include "common/host/cluster_client.h"
+#include "common/host/daemon.h"
+#include "common/host/event_output.h"
+#include "common/host/host_clock.h"
+#include "common/host/host_watchdog.h"
+#include "common/host/loop.h"
+#include "common/host/machine.h"
+#include "common/host/paths.h"
+#include "common/host/rounds.h"
+#include "common/host/shutdown.h"
+#include "common/model/event.h"
+#include "common/model/options.h"
+#include "common/model/store_keys.h"
+#include "common/port/clock.h"
+#include "common/port/event_sink.h"
+#include "common/port/lease.h"
+#include "lrm/agents/ct.h"
+#include "lrm/host_workers.h"
+#include "lrm/round.h"
+
+#define NAME  "ha-lrm"
+#define ABOUT "Starts, stops, watches and moves the services of this node."
+
+// The lease port that is given to the rounds: it passes everything on and notes the term for the
+// workers.
+struct lease_tap {
+    struct lease port; // first
+    struct lease *inner;
+    struct host_workers *workers;
+};
+
+struct lrmd {
+    struct arena *arena;
+    struct daemon_setup setup;
+    struct clock clock;
+    struct loop *loop;
+    struct event_output *output;
+    struct event_sink *events;
+    struct cluster_client *client;
+    struct host_watchdog *watchdog;
+    struct host_workers *workers;
+    struct lease_tap lease;
+    struct lrm_round *round;
+    struct rounds *rounds;
+    struct loop_source *sigterm;
+    struct loop_source *sigint;
+    struct loop_source *sighup;
+    struct map exits;        // sids of guests that ended and were not told to the rounds yet
+    struct daemon_link link; // to ha-clusterd
+    enum lrm_state status_told;
+};
+
+static int tap_acquire(struct lease *port, const char *name, struct lease_grant *ret,
+                       struct error *err)
+{
+    struct lease_tap *tap = (struct lease_tap *)port;
+    int answer = lease_acquire(tap->inner, name, ret, err);
+    if (answer == LEASE_ACQUIRED || answer == LEASE_RENEWED) {
+        host_workers_set_term(tap->workers, ret->term);
+    }
+    return answer;
+}
+
+static int tap_release(struct lease *port, const char *name, struct error *err)
+{
+    struct lease_tap *tap = (struct lease_tap *)port;
+    host_workers_set_term(tap->workers, 0);
+    return lease_release(tap->inner, name, err);
+}
+
+static const struct lease_ops tap_ops = {.acquire = tap_acquire, .release = tap_release};
+
+// --- What the workers use. These two run in the worker's process. ---
+
+static int worker_open_store(struct store **ret, struct error *err)
+{
+    struct cluster_client *client;
+    int r = cluster_client_connect(&client, err);
+    if (r < 0) {
+        return r;
+    }
+    *ret = cluster_client_store(client); // the process ends with its connection
+    return 0;
+}
+
+static struct agent *worker_open_agent(const struct host_worker_context *context, const char *type)
+{
+    if (strcmp(type, "ct") != 0) {
+        return NULL;
+    }
+    const struct ct_agent_config config = {
+        .node = context->node,
+        .store = context->store,
+        .lease_term = context->lease_term,
+        .stop_timeout_s = context->timing->stop_timeout_s,
+    };
+    return ct_agent_new(&config);
+}
+
+static pid_t worker_init_pid(const char *sid)
+{
+    return strncmp(sid, "ct:", 3) == 0 ? ct_agent_init_pid(sid) : 0;
+}
+
+// --- Callbacks of the loop. ---
+
+static void something_changed(void *userdata)
+{
+    struct lrmd *daemon = userdata;
+    rounds_request(daemon->rounds);
+}
+
+static void guest_exited(void *userdata, const char *sid)
+{
+    struct lrmd *daemon = userdata;
+    map_put(&daemon->exits, sid, daemon);
+    rounds_request(daemon->rounds);
+}
+
+static void status_tell(struct lrmd *daemon)
+{
+    enum lrm_state state = lrm_round_state(daemon->round);
+    if (state != daemon->status_told) {
+        struct arena *arena CLEANUP(arena_freep) = arena_new();
+        daemon->status_told = state;
+        loop_notify(arena_printf(arena, "STATUS=%s", lrm_state_to_string(state)));
+    }
+}
+
+static bool round_run(void *userdata, int64_t *ret_wake_ms)
+{
+    struct lrmd *daemon = userdata;
+    struct lrm_round_result result;
+    daemon_link_tell(&daemon->link, cluster_client_membership(daemon->client), daemon->events);
+    lrm_round_run(daemon->round, &result);
+    // After the round that took the results of ended workers: an exit is newer than those.
+    if (daemon->exits.count > 0 && !result.exit) {
+        map_each (e, &daemon->exits) {
+            lrm_round_note_guest_exit(daemon->round, e->key);
+        }
+        map_clear(&daemon->exits);
+        lrm_round_run(daemon->round, &result);
+    }
+    status_tell(daemon);
+    if (result.exit) {
+        daemon_exit_tell(daemon->events);
+        return false;
+    }
+    *ret_wake_ms = result.next_wake_ms;
+    return true;
+}
+
+static void stop_requested(void *userdata, int signo)
+{
+    (void)signo;
+    struct lrmd *daemon = userdata;
+    loop_notify("STOPPING=1");
+    switch (shutdown_find()) {
+    case SHUTDOWN_KIND_DAEMON:
+        lrm_round_request_shutdown(daemon->round, LRM_SHUTDOWN_RESTART);
+        break;
+    case SHUTDOWN_KIND_POWEROFF:
+        lrm_round_request_shutdown(daemon->round, LRM_SHUTDOWN_POWEROFF);
+        break;
+    case SHUTDOWN_KIND_REBOOT:
+        lrm_round_request_shutdown(daemon->round, LRM_SHUTDOWN_REBOOT);
+        break;
+    }
+    rounds_request(daemon->rounds);
+}
+
+static void signal_ignored(void *userdata, int signo)
+{
+    (void)userdata; // a terminal that closes is no reason to end
+    (void)signo;
+}
+
+// ha-watchdogd or its device has failed: by now this node should have been reset. INV-5.
+static void watchdog_overdue(void *userdata)
+{
+    struct lrmd *daemon = userdata;
+    struct arena *arena CLEANUP(arena_freep) = arena_new();
+    struct event *event = event_new(arena, EVENT_LEVEL_ERROR, "watchdog-overdue");
+    event_text(arena, event, "reason", "the watchdog did not reset this node: resetting it now");
+    event_emit(daemon->events, event);
+    machine_reset();
+}
+
+// --- Start and end. ---
+
+static void watchdog_open(struct lrmd *daemon)
+{
+    struct host_watchdog_spec spec = {
+        .socket_path = paths_watchdogd_socket(daemon->arena),
+        .name = NAME,
+        .clock = &daemon->clock,
+        .timing = &daemon->setup.timing,
+        .loop = daemon->loop,
+        .overdue = watchdog_overdue,
+        .userdata = daemon,
+    };
+    daemon->watchdog = host_watchdog_new(&spec);
+    // A deadline that an earlier process handed over binds this one too: known early, its last
+    // resort stands early. Without ha-watchdogd the rounds tell when it is needed.
+    int64_t deadline_ms = 0;
+    struct error err = {0};
+    if (host_watchdog_connect(daemon->watchdog, &deadline_ms, &err) == 0 && deadline_ms > 0) {
+        struct arena *arena CLEANUP(arena_freep) = arena_new();
+        struct event *event = event_new(arena, EVENT_LEVEL_NOTICE, "watchdog-inherited");
+        event_int(event, "left_ms", deadline_ms - clock_now_ms(&daemon->clock));
+        event_emit(daemon->events, event);
+    }
+}
+
+// Two daemons with different run folders (tests) may share a control group.
+static const char *group_prefix(struct arena *arena)
+{
+    const char *folder = paths_run_dir();
+    char *digest = digest_sha1_hex(arena, folder, strlen(folder));
+    return arena_printf(arena, "ha-worker-%.8s.", digest);
+}
+
+static void workers_open(struct lrmd *daemon)
+{
+    struct host_workers_spec spec = {
+        .node = daemon->setup.node,
+        .timing = &daemon->setup.timing,
+        .loop = daemon->loop,
+        .clock = &daemon->clock,
+        .events = daemon->events,
+        .agents = {.open = worker_open_agent, .init_pid = worker_init_pid},
+        .open_store = worker_open_store,
+        .group_prefix = group_prefix(daemon->arena),
+        .ended = something_changed,
+        .guest_exited = guest_exited,
+        .userdata = daemon,
+    };
+    daemon->workers = host_workers_new(&spec);
+}
+
+static void round_open(struct lrmd *daemon)
+{
+    static const char *const prefixes[] = {"manager/", STORE_PREFIX_SERVICE, STORE_PREFIX_RESOURCE,
+                                           "config/", NULL};
+    daemon->client =
+        cluster_client_new(daemon->loop, daemon->setup.node, prefixes, something_changed, daemon);
+    daemon->lease = (struct lease_tap){.port = {.ops = &tap_ops},
+                                       .inner = cluster_client_lease(daemon->client),
+                                       .workers = daemon->workers};
+    struct lrm_ports ports = {
+        .clock = &daemon->clock,
+        .store = cluster_client_store(daemon->client),
+        .lease = &daemon->lease.port,
+        .membership = cluster_client_membership(daemon->client),
+        .watchdog = host_watchdog_port(daemon->watchdog),
+        .workers = host_workers_port(daemon->workers),
+        .events = daemon->events,
+    };
+    struct options options;
+    options_init(&options);
+    daemon->round =
+        lrm_round_new(daemon->setup.node, &daemon->setup.timing, options.max_workers, &ports);
+}
+
+static int daemon_run(struct lrmd *daemon, struct error *err)
+{
+    host_clock_init(&daemon->clock);
+    map_init(&daemon->exits, NULL);
+    daemon->status_told = LRM_STATE_MAX;
+    int r = daemon_setup_load(daemon->arena, &daemon->setup, err);
+    if (r == 0) {
+        r = loop_new(&daemon->loop, err);
+    }
+    if (r < 0) {
+        return r;
+    }
+    daemon->output = event_output_new(arena_printf(daemon->arena, "%s/lrm", daemon->setup.node));
+    daemon->events = event_output_sink(daemon->output);
+    watchdog_open(daemon);
+    // Before anything can request a round.
+    daemon->rounds = rounds_new(daemon->loop, round_run, daemon);
+    workers_open(daemon);
+    round_open(daemon);
+    daemon->sigterm = loop_add_signal(daemon->loop, SIGTERM, stop_requested, daemon);
+    daemon->sigint = loop_add_signal(daemon->loop, SIGINT, stop_requested, daemon);
+    daemon->sighup = loop_add_signal(daemon->loop, SIGHUP, signal_ignored, daemon);
+    loop_notify("READY=1");
+    return loop_run(daemon->loop, err);
+}
+
+static void daemon_done(struct lrmd *daemon)
+{
+    loop_source_free(daemon->sigterm);
+    loop_source_free(daemon->sigint);
+    loop_source_free(daemon->sighup);
+    lrm_round_free(daemon->round);
+    cluster_client_free(daemon->client);
+    host_workers_free(daemon->workers);
+    host_watchdog_free(daemon->watchdog);
+    rounds_free(daemon->rounds);
+    map_done(&daemon->exits);
+    event_output_free(daemon->output);
+    loop_free(daemon->loop);
+    arena_free(daemon->arena);
+}
+
+int main(int argc, char *argv[])
+{
+    int status;
+    if (!daemon_options(argc, argv, NAME, ABOUT, &status)) {
+        return status;
+    }
+    struct lrmd daemon = {.arena = arena_new()};
+    struct error err = {0};
+    int r = daemon_run(&daemon, &err);
+    status = r < 0 ? daemon_fail(NAME, &err) : r;
+    daemon_done(&daemon);
+    return status;
+}
