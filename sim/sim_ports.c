@@ -1,0 +1,200 @@
+// SPDX-License-Identifier: Apache-2.0
+// The daemons' view of the simulated world: clock, store, leases, membership, watchdog,
+// identifiers, events.
+#include <assert.h>
+#include <errno.h>
+#include <inttypes.h>
+#include <string.h>
+
+#include "common/base/arena.h"
+#include "common/base/error.h"
+#include "common/model/event.h"
+#include "common/model/store_keys.h"
+#include "sim/world.h"
+
+static int64_t sim_clock_now_ms(struct clock *clock)
+{
+    const struct sim_clock_port *port = (struct sim_clock_port *)clock;
+    return port->daemon->clock_ms;
+}
+
+static int64_t sim_clock_wall_s(struct clock *clock)
+{
+    return sim_clock_now_ms(clock) / 1000;
+}
+
+// --- Store: a node without quorum reads what it has, and cannot write. Faults are the scenario's.
+// ---
+
+// In the reference's simulator all nodes see the newest, quorum or not.
+static uint64_t sim_node_view(const struct sim_world *world, const struct sim_node *node)
+{
+    bool cut = world->store.keeps_history && !sim_node_is_quorate(world, node);
+    return cut ? node->view_version : world->store.version;
+}
+
+static int sim_store_port_refresh(struct store *store, struct error *err)
+{
+    const struct sim_daemon *daemon = ((struct sim_store_port *)store)->daemon;
+    if (daemon->node->view_broken) {
+        return error_set(err, -EIO, "the view of the cluster cannot be updated");
+    }
+    if (!sim_node_is_quorate(daemon->world, daemon->node)) {
+        return error_set(err, -EHOSTDOWN, "no quorum");
+    }
+    return 0;
+}
+
+static int sim_store_port_read(struct store *store, const char *prefix, uint64_t since,
+                               struct arena *arena, struct store_entries *ret, struct error *err)
+{
+    const struct sim_daemon *daemon = ((struct sim_store_port *)store)->daemon;
+    if (daemon->node->store_broken) {
+        return error_set(err, -EIO, "the store cannot be read");
+    }
+    sim_store_read(&daemon->world->store, prefix, since, sim_node_view(daemon->world, daemon->node),
+                   arena, ret);
+    return 0;
+}
+
+static int sim_store_port_commit(struct store *store, const struct store_txn *txn,
+                                 uint64_t *ret_version, struct error *err)
+{
+    const struct sim_daemon *daemon = ((struct sim_store_port *)store)->daemon;
+    struct sim_world *world = daemon->world;
+    if (daemon->node->store_broken) {
+        return error_set(err, -EIO, "the store cannot be written");
+    }
+    if (!sim_node_is_quorate(world, daemon->node)) {
+        return error_set(err, -EHOSTDOWN, "no quorum");
+    }
+    int r = sim_store_commit(&world->store, &world->leases, txn, ret_version, err);
+    for (size_t i = 0; r == 0 && i < txn->count; i++) {
+        sim_world_wake(world, txn->ops[i].key);
+    }
+    return r;
+}
+
+// --- Leases ---
+
+static int sim_lease_port_acquire(struct lease *lease, const char *name, struct lease_grant *ret,
+                                  struct error *err)
+{
+    const struct sim_daemon *daemon = ((struct sim_lease_port *)lease)->daemon;
+    struct sim_world *world = daemon->world;
+    if (!sim_node_is_quorate(world, daemon->node)) {
+        return error_set(err, -EHOSTDOWN, "no quorum");
+    }
+    const struct sim_lease *held = sim_leases_find(&world->leases, name);
+    bool live = world->timing.profile != TIMING_PROFILE_CLASSIC;
+    // All that a manager does is written under its term, so one that is out of the quorate part can
+    // be followed at once.
+    if (live && held != NULL && strcmp(name, LEASE_MANAGER) == 0 &&
+        !sim_node_is_quorate(world, sim_world_find_node(world, held->owner))) {
+        sim_leases_break(&world->leases, name);
+    }
+    int64_t until_ms = 0;
+    struct lease_grant grant = {0};
+    int answer = sim_leases_acquire(&world->leases, name, daemon->node->name, daemon->clock_ms,
+                                    world->timing.lease_ms, &grant.term, &until_ms);
+    if (answer == LEASE_BUSY) {
+        grant.retry_at_ms = until_ms + 1;
+    } else {
+        grant.authority_until_ms = daemon->clock_ms + world->timing.authority_ms;
+    }
+    *ret = grant;
+    return answer;
+}
+
+static int sim_lease_port_release(struct lease *lease, const char *name, struct error *err)
+{
+    const struct sim_daemon *daemon = ((struct sim_lease_port *)lease)->daemon;
+    struct sim_world *world = daemon->world;
+    if (!sim_node_is_quorate(world, daemon->node)) {
+        return error_set(err, -EHOSTDOWN, "no quorum");
+    }
+    return sim_leases_release(&world->leases, name, daemon->node->name, daemon->clock_ms,
+                              world->timing.lease_ms, err);
+}
+
+// --- Membership ---
+
+static int sim_membership_port_get(struct membership *membership, struct arena *arena,
+                                   struct member_list *ret, struct error *err)
+{
+    (void)err; // never fails
+    const struct sim_daemon *daemon = ((struct sim_membership_port *)membership)->daemon;
+    const struct sim_world *world = daemon->world;
+    struct member_list list = {.quorate = sim_node_is_quorate(world, daemon->node),
+                               .epoch = world->epoch};
+    list.members = arena_array_of(arena, struct member, world->nodes.count);
+    map_each (e, &world->nodes) {
+        struct member *member = &list.members[list.count++];
+        member->node = arena_strdup(arena, e->key);
+        member->online = list.quorate && sim_node_is_online(e->value);
+    }
+    *ret = list;
+    return 0;
+}
+
+// --- Watchdog: deadlines are kept on the hardware's clock, since a daemon's own may lag behind it.
+// ---
+
+static int sim_watchdog_port_arm(struct watchdog *watchdog, int64_t deadline_ms, struct error *err)
+{
+    struct sim_daemon *daemon = ((struct sim_watchdog_port *)watchdog)->daemon;
+    int64_t now_ms = daemon->world->now_ms;
+    int64_t at_ms = now_ms + (deadline_ms - daemon->clock_ms);
+    if (daemon->armed && now_ms > daemon->deadline_ms) {
+        return error_set(err, -ETIME, "the deadline has passed");
+    }
+    if (!daemon->armed || at_ms > daemon->deadline_ms) {
+        daemon->deadline_ms = at_ms;
+    }
+    daemon->armed = true;
+    return 0;
+}
+
+static int sim_watchdog_port_disarm(struct watchdog *watchdog, struct error *err)
+{
+    (void)err; // never fails
+    ((struct sim_watchdog_port *)watchdog)->daemon->armed = false;
+    return 0;
+}
+
+// --- Identifiers and events ---
+
+static const char *sim_ids_port_next(struct ids *ids, struct arena *arena)
+{
+    struct sim_world *world = ((struct sim_ids_port *)ids)->daemon->world;
+    return arena_printf(arena, "id%08" PRIu64, ++world->ids_given);
+}
+
+static void sim_events_port_emit(struct event_sink *sink, const struct event *event)
+{
+    const struct sim_daemon *daemon = ((struct sim_events_port *)sink)->daemon;
+    sim_world_emit(daemon->world, daemon->clock_ms, daemon->at, event);
+}
+
+void sim_ports_init(struct sim_daemon *daemon)
+{
+    static const struct clock_ops clock_ops = {sim_clock_now_ms, sim_clock_wall_s};
+    static const struct store_ops store_ops = {sim_store_port_refresh, sim_store_port_read,
+                                               sim_store_port_commit};
+    static const struct lease_ops lease_ops = {sim_lease_port_acquire, sim_lease_port_release};
+    static const struct membership_ops membership_ops = {sim_membership_port_get};
+    static const struct watchdog_ops watchdog_ops = {sim_watchdog_port_arm,
+                                                     sim_watchdog_port_disarm};
+    static const struct ids_ops ids_ops = {sim_ids_port_next};
+    static const struct event_sink_ops events_ops = {sim_events_port_emit};
+    daemon->clock = (struct sim_clock_port){{&clock_ops}, daemon};
+    daemon->store = (struct sim_store_port){{&store_ops}, daemon};
+    daemon->lease = (struct sim_lease_port){{&lease_ops}, daemon};
+    daemon->membership = (struct sim_membership_port){{&membership_ops}, daemon};
+    daemon->watchdog = (struct sim_watchdog_port){{&watchdog_ops}, daemon};
+    daemon->ids = (struct sim_ids_port){{&ids_ops}, daemon};
+    daemon->events = (struct sim_events_port){{&events_ops}, daemon};
+    sim_stats_port_init(daemon);
+    sim_agent_ports_init(daemon);
+    sim_workers_port_init(daemon);
+}

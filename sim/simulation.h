@@ -1,0 +1,30 @@
+// SPDX-License-Identifier: Apache-2.0
+// One whole run of a scenario folder.
+#pragma once
+
+#include <stdint.h>
+
+#include "common/base/macros.h"
+#include "common/model/timing.h"
+
+struct arena;
+struct error;
+struct event;
+struct json;
+
+// Called for each event in the order of emission; `at` is "hardware", "<node>/crm" or "<node>/lrm".
+typedef void (*simulation_callback)(void *userdata, int64_t t_ms, const char *at,
+                                    const struct event *event);
+
+enum simulation_outcome {
+    SIMULATION_OUTCOME_DONE = 1,
+    SIMULATION_OUTCOME_INVARIANT, // err says which one, and the event after which it did not hold
+};
+
+// Returns an enum simulation_outcome. -ENOENT, -EINVAL: the folder or one of its files, with name
+// and position; -ETIME: the scenario does not end.
+int simulation_run(const char *folder, enum timing_profile profile, simulation_callback callback,
+                   void *userdata, struct error *err) WARN_UNUSED;
+// The event as it is printed: its fields, and t and at.
+struct json *simulation_event_json(struct arena *arena, int64_t t_ms, const char *at,
+                                   const struct event *event) WARN_UNUSED;
