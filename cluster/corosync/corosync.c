@@ -1,0 +1,427 @@
+// SPDX-License-Identifier: Apache-2.0
+// The transport over Corosync: keeps a connection open, queues what Corosync cannot take yet, and
+// tells the daemon each configuration where it stands in the order of messages.
+#include <assert.h>
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "cluster/corosync/corosync_link.h"
+#include "cluster/corosync/correlation.h"
+#include "cluster/transport.h"
+#include "common/base/alloc.h"
+#include "common/base/arena.h"
+#include "common/base/error.h"
+#include "common/base/json.h"
+#include "common/host/host_clock.h"
+#include "common/host/loop.h"
+#include "common/model/event.h"
+#include "common/port/event_sink.h"
+
+enum {
+    RECONNECT_MS = 200,
+    RESEND_MS = 5, // Corosync's buffers are full or it synchronises: milliseconds mostly
+};
+
+struct corosync_message {
+    struct corosync_message *next;
+    size_t size_bytes;
+    unsigned char bytes[];
+};
+
+struct corosync {
+    struct transport base;
+    struct transport_callbacks callbacks;
+    struct loop *loop;
+    struct event_sink *events;
+    struct clock clock;
+    uint32_t self;
+
+    struct corosync_link *link; // NULL: Corosync is not reachable
+    struct loop_source *reconnect, *resend;
+    bool joined; // asked to join the group, and not refused
+    bool told_unreachable;
+
+    struct correlation correlation;
+    struct corosync_link_votes votes;
+    uint32_t token_ms;
+    uint64_t config_version;
+    uint32_t online[REPLICA_MEMBERS_MAX];
+    size_t online_count;
+    struct arena *nodes_arena;
+    struct transport_nodes nodes; // with online and member filled in
+
+    struct corosync_message *first, *last;
+    size_t queued_bytes;
+};
+
+static void corosync_event(struct corosync *corosync, enum event_level level, const char *name,
+                           const char *reason)
+{
+    struct arena *arena CLEANUP(arena_freep) = arena_new();
+    struct event *event = event_new(arena, level, name);
+    event_emit(corosync->events, event_text(arena, event, "reason", reason));
+}
+
+// ---- Sending.
+
+static void queue_clear(struct corosync *corosync)
+{
+    while (corosync->first != NULL) {
+        struct corosync_message *next = corosync->first->next;
+        free(corosync->first);
+        corosync->first = next;
+    }
+    corosync->last = NULL;
+    corosync->queued_bytes = 0;
+}
+
+// Sends what Corosync takes, in order. What goes wrong for good shows in the next dispatch too,
+// where the connection is given up.
+static void queue_send(struct corosync *corosync)
+{
+    while (corosync->first != NULL) {
+        struct corosync_message *message = corosync->first;
+        if (corosync_link_send(corosync->link, message->bytes, message->size_bytes) < 0) {
+            loop_timer_set(corosync->resend, clock_now_ms(&corosync->clock) + RESEND_MS);
+            return;
+        }
+        corosync->first = message->next;
+        corosync->queued_bytes -= message->size_bytes;
+        free(message);
+    }
+    corosync->last = NULL;
+}
+
+static void corosync_send(struct transport *transport, const void *bytes, size_t size_bytes)
+{
+    struct corosync *corosync = (struct corosync *)transport;
+    if (corosync->link == NULL || !corosync->joined) {
+        return; // in no configuration with anyone: nobody could get it
+    }
+    struct corosync_message *message = alloc_zero(sizeof(*message) + size_bytes);
+    message->size_bytes = size_bytes;
+    memcpy(message->bytes, bytes, size_bytes);
+    bool was_empty = corosync->first == NULL;
+    if (was_empty) {
+        corosync->first = message;
+    } else {
+        corosync->last->next = message;
+    }
+    corosync->last = message;
+    corosync->queued_bytes += size_bytes;
+    if (was_empty) {
+        queue_send(corosync);
+    }
+}
+
+static void group_join(struct corosync *corosync)
+{
+    int r = corosync_link_join(corosync->link);
+    if (r == 0) {
+        corosync->joined = true;
+    } else {
+        loop_timer_set(corosync->resend, clock_now_ms(&corosync->clock) + RESEND_MS);
+    }
+}
+
+static void resend_due(void *userdata)
+{
+    struct corosync *corosync = userdata;
+    if (corosync->link == NULL) {
+        return;
+    }
+    if (!corosync->joined) {
+        group_join(corosync);
+    }
+    if (corosync->joined) {
+        queue_send(corosync);
+    }
+}
+
+// ---- Telling.
+
+static void nodes_mark(struct corosync *corosync)
+{
+    struct transport_node *nodes = (struct transport_node *)(uintptr_t)corosync->nodes.nodes;
+    for (size_t i = 0; i < corosync->nodes.count; i++) {
+        nodes[i].online = false;
+        nodes[i].member = false;
+        for (size_t k = 0; k < corosync->online_count; k++) {
+            nodes[i].online = nodes[i].online || corosync->online[k] == nodes[i].id;
+        }
+        for (size_t k = 0; k < corosync->correlation.members_count; k++) {
+            nodes[i].member = nodes[i].member || corosync->correlation.members[k].id == nodes[i].id;
+        }
+    }
+}
+
+static void configuration_tell(struct corosync *corosync)
+{
+    struct replica_member members[REPLICA_MEMBERS_MAX];
+    struct replica_configuration configuration;
+    nodes_mark(corosync);
+    if (correlation_get(&corosync->correlation, &corosync->nodes, members, &configuration)) {
+        corosync->callbacks.configured(corosync->callbacks.userdata, &configuration);
+    }
+}
+
+static void nodes_read(struct corosync *corosync)
+{
+    struct arena *arena = arena_new();
+    struct transport_nodes nodes;
+    if (corosync_link_nodes(corosync->link, arena, &nodes) < 0) {
+        arena_free(arena);
+        return; // Corosync is ending; the dispatch will tell
+    }
+    arena_free(corosync->nodes_arena);
+    corosync->nodes_arena = arena;
+    corosync->nodes = nodes;
+    corosync->token_ms = corosync_link_token_ms(corosync->link);
+    corosync->config_version = corosync_link_config_version(corosync->link);
+    nodes_mark(corosync);
+}
+
+static void votes_read(struct corosync *corosync)
+{
+    struct corosync_link_votes votes;
+    if (corosync_link_votes(corosync->link, &votes) < 0) {
+        return; // likewise
+    }
+    corosync->votes = votes;
+    correlation_votes(&corosync->correlation, votes.quorum, votes.highest_expected);
+}
+
+// ---- The callbacks of the connection.
+
+static void on_group(void *userdata, const struct correlation_member *members, size_t count,
+                     bool ring_follows)
+{
+    struct corosync *corosync = userdata;
+    correlation_group(&corosync->correlation, members, count, ring_follows);
+    configuration_tell(corosync);
+}
+
+static void on_ring(void *userdata, struct correlation_ring ring)
+{
+    struct corosync *corosync = userdata;
+    correlation_ring(&corosync->correlation, ring);
+    configuration_tell(corosync);
+}
+
+static void on_delivered(void *userdata, uint32_t sender, const void *bytes, size_t size_bytes)
+{
+    struct corosync *corosync = userdata;
+    corosync->callbacks.delivered(corosync->callbacks.userdata, sender, bytes, size_bytes);
+}
+
+static void on_quorum(void *userdata, struct correlation_ring ring, bool quorate)
+{
+    struct corosync *corosync = userdata;
+    votes_read(corosync);
+    correlation_quorum(&corosync->correlation, ring, quorate);
+    configuration_tell(corosync);
+}
+
+static void on_nodes(void *userdata, const uint32_t *online, size_t count)
+{
+    struct corosync *corosync = userdata;
+    corosync->online_count = count < REPLICA_MEMBERS_MAX ? count : REPLICA_MEMBERS_MAX;
+    memcpy(corosync->online, online, corosync->online_count * sizeof(*online));
+    nodes_mark(corosync);
+    corosync->callbacks.changed(corosync->callbacks.userdata);
+}
+
+static void on_votes(void *userdata)
+{
+    struct corosync *corosync = userdata;
+    votes_read(corosync);
+    configuration_tell(corosync);
+}
+
+static void on_reloaded(void *userdata)
+{
+    struct corosync *corosync = userdata;
+    nodes_read(corosync);
+    votes_read(corosync);
+    configuration_tell(corosync);
+    corosync->callbacks.changed(corosync->callbacks.userdata);
+}
+
+static void on_turned(void *userdata)
+{
+    struct corosync *corosync = userdata;
+    corosync->callbacks.turned(corosync->callbacks.userdata);
+    if (corosync->joined) {
+        queue_send(corosync);
+    }
+}
+
+static void on_lost(void *userdata, const char *why)
+{
+    struct corosync *corosync = userdata;
+    corosync_link_free(corosync->link);
+    corosync->link = NULL;
+    corosync->joined = false;
+    corosync->online_count = 0;
+    corosync->votes = (struct corosync_link_votes){0};
+    loop_timer_clear(corosync->resend);
+    queue_clear(corosync);
+    correlation_init(&corosync->correlation, corosync->self);
+    corosync_event(corosync, EVENT_LEVEL_ERROR, "corosync-lost", why);
+    configuration_tell(corosync);
+    corosync->callbacks.turned(corosync->callbacks.userdata);
+    corosync->callbacks.changed(corosync->callbacks.userdata);
+    loop_timer_set(corosync->reconnect, clock_now_ms(&corosync->clock) + RECONNECT_MS);
+}
+
+static void corosync_link_connect(void *userdata)
+{
+    struct corosync *corosync = userdata;
+    const struct corosync_link_callbacks callbacks = {
+        .group = on_group,
+        .ring = on_ring,
+        .delivered = on_delivered,
+        .quorum = on_quorum,
+        .nodes = on_nodes,
+        .votes = on_votes,
+        .reloaded = on_reloaded,
+        .turned = on_turned,
+        .lost = on_lost,
+        .userdata = corosync,
+    };
+    struct error err = {0};
+    int r = corosync_link_open(corosync->loop, corosync->self, &callbacks, &corosync->link, &err);
+    if (r < 0) {
+        if (!corosync->told_unreachable) {
+            corosync_event(corosync, r == -ENOTCONN ? EVENT_LEVEL_NOTICE : EVENT_LEVEL_ERROR,
+                           "corosync-unreachable", err.text);
+        }
+        corosync->told_unreachable = true;
+        loop_timer_set(corosync->reconnect, clock_now_ms(&corosync->clock) + RECONNECT_MS);
+        return;
+    }
+    corosync->told_unreachable = false;
+    nodes_read(corosync);
+    votes_read(corosync);
+    corosync_event(corosync, EVENT_LEVEL_NOTICE, "corosync-connected", NULL);
+    group_join(corosync);
+    corosync->callbacks.changed(corosync->callbacks.userdata);
+}
+
+// ---- The transport.
+
+static size_t corosync_queued_bytes(const struct transport *transport)
+{
+    const struct corosync *corosync = (const struct corosync *)transport;
+    return corosync->queued_bytes;
+}
+
+static struct transport_nodes corosync_nodes(const struct transport *transport)
+{
+    const struct corosync *corosync = (const struct corosync *)transport;
+    return corosync->nodes;
+}
+
+static int corosync_set_expected(struct transport *transport, uint32_t votes, struct error *err)
+{
+    struct corosync *corosync = (struct corosync *)transport;
+    if (corosync->link == NULL) {
+        return error_set(err, -ENOTCONN, "Corosync is not running");
+    }
+    return corosync_link_set_expected(corosync->link, votes, err);
+}
+
+static int corosync_reload(struct transport *transport, struct error *err)
+{
+    const struct corosync *corosync = (const struct corosync *)transport;
+    if (corosync->link == NULL) {
+        return error_set(err, -ENOTCONN, "Corosync is not running");
+    }
+    return corosync_link_reload(err);
+}
+
+static void corosync_describe(const struct transport *transport, struct json *status)
+{
+    const struct corosync *corosync = (const struct corosync *)transport;
+    json_put_string(status, "corosync", corosync->link != NULL ? "running" : "not running");
+    if (corosync->link == NULL) {
+        return;
+    }
+    const struct corosync_link_votes *votes = &corosync->votes;
+    const struct correlation_ring *ring = &corosync->correlation.group_ring;
+    json_put_int(status, "expected_votes", votes->highest_expected);
+    json_put_int(status, "total_votes", votes->total);
+    json_put_int(status, "quorum", votes->quorum);
+    json_put_int(status, "token_ms", corosync->token_ms);
+    json_put_int(status, "config_version", (int64_t)corosync->config_version);
+    if (corosync->correlation.ring_known) {
+        // As Corosync's own tools print it: the sequence in hexadecimal.
+        json_put_string(
+            status, "ring",
+            arena_printf(status->arena, "%u.%llx", ring->node, (unsigned long long)ring->sequence));
+    }
+}
+
+static uint64_t corosync_config_version(const struct transport *transport)
+{
+    const struct corosync *corosync = (const struct corosync *)transport;
+    return corosync->link != NULL ? corosync->config_version : 0;
+}
+
+static void corosync_free(struct transport *transport)
+{
+    struct corosync *corosync = (struct corosync *)transport;
+    corosync_link_free(corosync->link);
+    loop_source_free(corosync->reconnect);
+    loop_source_free(corosync->resend);
+    queue_clear(corosync);
+    arena_free(corosync->nodes_arena);
+    free(corosync);
+}
+
+static const struct transport_ops corosync_ops = {
+    .send = corosync_send,
+    .queued_bytes = corosync_queued_bytes,
+    .nodes = corosync_nodes,
+    .set_expected = corosync_set_expected,
+    .reload = corosync_reload,
+    .describe = corosync_describe,
+    .config_version = corosync_config_version,
+    .free = corosync_free,
+};
+
+// What is known before Corosync can be asked.
+static void nodes_copy(struct corosync *corosync, const struct transport_nodes *nodes)
+{
+    corosync->nodes_arena = arena_new();
+    struct transport_node *copy =
+        arena_array_of(corosync->nodes_arena, struct transport_node, nodes->count);
+    for (size_t i = 0; i < nodes->count; i++) {
+        copy[i] = nodes->nodes[i];
+        copy[i].name = arena_strdup(corosync->nodes_arena, nodes->nodes[i].name);
+        copy[i].address = arena_strdup(corosync->nodes_arena, nodes->nodes[i].address);
+    }
+    corosync->nodes = (struct transport_nodes){.nodes = copy, .count = nodes->count};
+}
+
+int corosync_new(struct loop *loop, uint32_t self, const struct transport_nodes *nodes,
+                 struct event_sink *events, const struct transport_callbacks *callbacks,
+                 struct transport **ret, struct error *err)
+{
+    (void)err; // only a build without Corosync refuses
+    struct corosync *corosync = alloc_zero(sizeof(*corosync));
+    corosync->base.ops = &corosync_ops;
+    corosync->callbacks = *callbacks;
+    corosync->loop = loop;
+    corosync->events = events;
+    corosync->self = self;
+    host_clock_init(&corosync->clock);
+    correlation_init(&corosync->correlation, self);
+    nodes_copy(corosync, nodes);
+    corosync->reconnect = loop_add_timer(loop, corosync_link_connect, corosync);
+    corosync->resend = loop_add_timer(loop, resend_due, corosync);
+    loop_timer_set(corosync->reconnect, 0);
+    *ret = &corosync->base;
+    return 0;
+}

@@ -1,0 +1,126 @@
+// SPDX-License-Identifier: Apache-2.0
+// Putting together what Corosync's services tell.
+#include "cluster/corosync/correlation.h"
+
+#include <assert.h>
+#include <string.h>
+
+#include "cluster/transport.h"
+
+void correlation_init(struct correlation *correlation, uint32_t self)
+{
+    *correlation = (struct correlation){.self = self};
+}
+
+void correlation_group(struct correlation *correlation, const struct correlation_member *members,
+                       size_t count, bool ring_follows)
+{
+    correlation->members_count = 0;
+    for (size_t i = 0; i < count && i < REPLICA_MEMBERS_MAX; i++) {
+        size_t at = correlation->members_count++;
+        while (at > 0 && correlation->members[at - 1].id > members[i].id) {
+            correlation->members[at] = correlation->members[at - 1];
+            at--;
+        }
+        correlation->members[at] = members[i];
+    }
+    if (ring_follows) {
+        correlation->ring_known = false;
+    }
+}
+
+void correlation_ring(struct correlation *correlation, struct correlation_ring ring)
+{
+    correlation->group_ring = ring;
+    correlation->ring_known = true;
+}
+
+void correlation_quorum(struct correlation *correlation, struct correlation_ring ring, bool quorate)
+{
+    correlation->quorum_ring = ring;
+    correlation->quorate = quorate;
+    correlation->quorum_known = true;
+}
+
+void correlation_votes(struct correlation *correlation, uint32_t quorum, uint32_t expected)
+{
+    uint32_t majority = expected / 2 + 1;
+    correlation->expected_votes = expected;
+    correlation->quorum_votes = quorum > majority ? quorum : majority;
+}
+
+static uint32_t votes_of(const struct transport_nodes *nodes, uint32_t id)
+{
+    for (size_t i = 0; i < nodes->count; i++) {
+        if (nodes->nodes[i].id == id) {
+            return nodes->nodes[i].votes;
+        }
+    }
+    return 0; // not in the configuration: counts for nothing
+}
+
+// One number for the ring: it must be the same on all its members and differ from all others.
+static uint64_t ring_number(const struct correlation_ring *ring)
+{
+    return ring->sequence << 16 ^ ring->node;
+}
+
+static bool ring_is_equal(const struct correlation_ring *a, const struct correlation_ring *b)
+{
+    return a->node == b->node && a->sequence == b->sequence;
+}
+
+static bool is_joined(const struct correlation *correlation)
+{
+    for (size_t i = 0; i < correlation->members_count; i++) {
+        if (correlation->members[i].id == correlation->self) {
+            return true;
+        }
+    }
+    return false;
+}
+
+bool correlation_get(const struct correlation *correlation, const struct transport_nodes *nodes,
+                     struct replica_member *members, struct replica_configuration *ret)
+{
+    if (!is_joined(correlation)) {
+        members[0] = (struct replica_member){
+            .id = correlation->self,
+            .votes = votes_of(nodes, correlation->self),
+        };
+        *ret = (struct replica_configuration){
+            .ring = 0,
+            .members = members,
+            .count = 1,
+            .quorate = false,
+            .quorum_votes = UINT32_MAX,
+        };
+        return true;
+    }
+    if (!correlation->ring_known) {
+        return false;
+    }
+    uint32_t votes = 0;
+    for (size_t i = 0; i < correlation->members_count; i++) {
+        members[i] = (struct replica_member){
+            .id = correlation->members[i].id,
+            .votes = votes_of(nodes, correlation->members[i].id),
+        };
+        votes += members[i].votes;
+    }
+    bool quorate = correlation->quorum_known && correlation->quorate &&
+                   ring_is_equal(&correlation->quorum_ring, &correlation->group_ring) &&
+                   correlation->quorum_votes > 0 && votes >= correlation->quorum_votes;
+    bool known = correlation->quorum_known &&
+                 ring_is_equal(&correlation->quorum_ring, &correlation->group_ring);
+    *ret = (struct replica_configuration){
+        .ring = ring_number(&correlation->group_ring),
+        .members = members,
+        .count = correlation->members_count,
+        .quorate = quorate,
+        .undecided = !known,
+        .quorum_votes = correlation->quorum_votes,
+        .expected_votes = correlation->expected_votes,
+    };
+    return true;
+}

@@ -1,0 +1,54 @@
+// SPDX-License-Identifier: Apache-2.0
+// Corosync tells who is in the group, which ring that stands on, and what the quorum is, by
+// different connections in no fixed order. This puts the parts together, pure: a configuration is
+// quorate only when the quorum was told for the very ring that the group's membership stands on.
+#pragma once
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "cluster/replica/replica.h"
+#include "common/base/macros.h"
+
+struct transport_nodes;
+
+struct correlation_ring {
+    uint32_t node;
+    uint64_t sequence;
+};
+
+struct correlation_member {
+    uint32_t id;
+    uint32_t process;
+};
+
+struct correlation {
+    uint32_t self;
+    struct correlation_member members[REPLICA_MEMBERS_MAX]; // ascending by id
+    size_t members_count;
+    struct correlation_ring group_ring, quorum_ring;
+    bool ring_known;   // group_ring is that of `members`
+    bool quorum_known; // quorum_ring and quorate were told
+    bool quorate;
+    uint32_t quorum_votes, expected_votes;
+};
+
+void correlation_init(struct correlation *correlation, uint32_t self);
+// The group has changed. `ring_follows`: because of another ring, whose name comes next; until then
+// the members stand on no ring that is known.
+void correlation_group(struct correlation *correlation, const struct correlation_member *members,
+                       size_t count, bool ring_follows);
+void correlation_ring(struct correlation *correlation, struct correlation_ring ring);
+void correlation_quorum(struct correlation *correlation, struct correlation_ring ring,
+                        bool quorate);
+// How many votes are a quorum. `expected` is what the highest of the nodes expects: whatever
+// Corosync's options allow, less than a majority of it is not taken for a quorum, as two parts
+// could have it at once (INV-3).
+void correlation_votes(struct correlation *correlation, uint32_t quorum, uint32_t expected);
+
+// The configuration as it is known now. False: wait, the name of the ring comes next. Without
+// ourselves in the group it is this node alone, not quorate. `members` has room for
+// REPLICA_MEMBERS_MAX.
+bool correlation_get(const struct correlation *correlation, const struct transport_nodes *nodes,
+                     struct replica_member *members, struct replica_configuration *ret);

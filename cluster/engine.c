@@ -1,0 +1,557 @@
+// SPDX-License-Identifier: Apache-2.0
+// Joining replica, transport and storage. An input to the replica returns effects; they are carried
+// out here, in their order and before the next input.
+#include "cluster/engine.h"
+
+#include <assert.h>
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "cluster/database.h"
+#include "cluster/storage/store_writer.h"
+#include "common/base/alloc.h"
+#include "common/base/arena.h"
+#include "common/base/error.h"
+#include "common/base/json.h"
+#include "common/host/host_clock.h"
+#include "common/host/loop.h"
+#include "common/host/random.h"
+#include "common/model/event.h"
+#include "common/model/store_keys.h"
+#include "common/port/clock.h"
+#include "common/port/event_sink.h"
+#include "common/port/store.h"
+
+enum {
+    TICK_MS = 100,
+    // A change of the ring is told in two steps some milliseconds apart, first without quorum. Only
+    // a loss that lasts is one.
+    SETTLE_MS = 150,
+    RESYNC_MS = 3000,
+};
+
+struct engine {
+    struct engine_spec spec; // its strings are ours
+    struct clock clock;
+    struct arena *arena; // of what lives as long as the engine
+    struct replica *replica;
+    struct transport *transport;
+    struct store_writer *writer;
+    struct loop_source *tick;
+    uint64_t requests; // numbers given
+    bool busy;         // in an input or its effects
+    bool dirty;        // the replica got something since the last flush
+    bool broken;       // the database cannot be written any more: the loop is ending
+
+    struct replica_configuration configuration; // the last one
+    struct replica_member members[REPLICA_MEMBERS_MAX];
+
+    // INV-3 on wake-up: after a gap of the own clock nothing is called quorate before a write of
+    // our own was committed since. Until then whatever Corosync says may be of the past.
+    int64_t awake_ms;
+    bool doubt;
+    uint64_t probe; // the write that will end the doubt; 0: none on its way
+    int64_t doubts; // counted
+
+    // What was told last.
+    bool told_quorate;
+    uint64_t told_epoch;
+    int64_t lost_ms; // when quorum was lost and it is not told yet; 0: not so
+    bool members_changed;
+    int64_t served_ms; // when the store was serving last
+
+    const char *trouble; // of writing, NULL: none
+};
+
+static void effects_run(struct engine *engine, const struct replica_effects *effects);
+
+// ---- Inputs. Each runs its effects before it returns.
+
+struct input {
+    struct engine *engine;
+    struct arena *arena;
+    struct replica_effects effects;
+};
+
+static void input_begin(struct engine *engine, struct input *input)
+{
+    assert(!engine->busy); // effects are carried out in order: no input from within them
+    engine->busy = true;
+    engine->dirty = true;
+    *input = (struct input){.engine = engine, .arena = arena_new()};
+}
+
+static void input_end(struct input *input)
+{
+    effects_run(input->engine, &input->effects);
+    arena_free(input->arena);
+    input->engine->busy = false;
+}
+
+static void on_configured(void *userdata, const struct replica_configuration *configuration)
+{
+    struct engine *engine = userdata;
+    engine_wake(engine);
+    struct input input;
+    assert(configuration->count <= REPLICA_MEMBERS_MAX);
+    memcpy(engine->members, configuration->members,
+           configuration->count * sizeof(*configuration->members));
+    engine->configuration = *configuration;
+    engine->configuration.members = engine->members;
+    engine->members_changed = true;
+    input_begin(engine, &input);
+    replica_configure(engine->replica, engine_now_ms(engine), configuration, input.arena,
+                      &input.effects);
+    input_end(&input);
+}
+
+static void on_delivered(void *userdata, uint32_t sender, const void *bytes, size_t size_bytes)
+{
+    struct engine *engine = userdata;
+    engine_wake(engine);
+    struct input input;
+    input_begin(engine, &input);
+    replica_deliver(engine->replica, engine_now_ms(engine), sender, bytes, size_bytes, input.arena,
+                    &input.effects);
+    input_end(&input);
+}
+
+static void on_turned(void *userdata)
+{
+    engine_turn(userdata);
+}
+
+static void on_transport_changed(void *userdata)
+{
+    struct engine *engine = userdata;
+    engine->members_changed = true;
+    engine_turn(engine);
+}
+
+static void on_persisted(void *userdata, uint64_t batch)
+{
+    struct engine *engine = userdata;
+    engine_wake(engine);
+    struct input input;
+    input_begin(engine, &input);
+    replica_persisted(engine->replica, engine_now_ms(engine), batch, input.arena, &input.effects);
+    input_end(&input);
+    engine_turn(engine);
+}
+
+uint64_t engine_reserve(struct engine *engine)
+{
+    return ++engine->requests;
+}
+
+void engine_request(struct engine *engine, uint64_t number, const struct replica_request *request)
+{
+    struct input input;
+    input_begin(engine, &input);
+    replica_request(engine->replica, engine_now_ms(engine), number, request, input.arena,
+                    &input.effects);
+    input_end(&input);
+}
+
+// ---- Effects.
+
+static void answer_take(struct engine *engine, const struct replica_effect *effect)
+{
+    if (effect->request_id != engine->probe) {
+        engine->spec.callbacks.answered(engine->spec.callbacks.userdata, effect->request_id,
+                                        &effect->answer);
+        return;
+    }
+    engine->probe = 0;
+    if (effect->answer.code == 0 && engine->doubt) {
+        engine->doubt = false;
+    }
+}
+
+static void effect_run(struct engine *engine, const struct replica_effect *effect)
+{
+    switch (effect->kind) {
+    case REPLICA_EFFECT_MULTICAST:
+        engine->transport->ops->send(engine->transport, effect->bytes, effect->size_bytes);
+        break;
+    case REPLICA_EFFECT_PERSIST:
+        store_writer_write(engine->writer, effect);
+        break;
+    case REPLICA_EFFECT_ANSWER:
+        answer_take(engine, effect);
+        break;
+    case REPLICA_EFFECT_NOTIFY:
+        engine->spec.callbacks.changed(engine->spec.callbacks.userdata, effect->rows,
+                                       effect->rows_count);
+        break;
+    case REPLICA_EFFECT_EVENT:
+        event_emit(engine->spec.events, effect->event);
+        break;
+    case REPLICA_EFFECT_MAX:
+        assert(false);
+        break;
+    }
+}
+
+static void effects_run(struct engine *engine, const struct replica_effects *effects)
+{
+    for (size_t i = 0; i < effects->count; i++) {
+        effect_run(engine, &effects->effects[i]);
+    }
+}
+
+// ---- Doubt after a gap.
+
+void engine_wake(struct engine *engine)
+{
+    int64_t now_ms = engine_now_ms(engine);
+    int64_t gap_ms = now_ms - engine->awake_ms;
+    engine->awake_ms = now_ms;
+    if (gap_ms < engine->spec.token_ms || engine_is_standalone(engine)) {
+        return;
+    }
+    struct arena *arena CLEANUP(arena_freep) = arena_new();
+    struct event *event = event_new(arena, EVENT_LEVEL_WARNING, "clock-gap");
+    event_emit(engine->spec.events, event_int(event, "gap_ms", gap_ms));
+    // A probe that is on its way was sent before the gap and proves nothing: its answer will be
+    // nobody's.
+    engine->probe = 0;
+    engine->doubt = true;
+    engine->doubts++;
+    engine->members_changed = true;
+}
+
+// A write that is committed now proves that a quorum answers us in the present epoch.
+static void probe_send(struct engine *engine)
+{
+    struct arena *arena CLEANUP(arena_freep) = arena_new();
+    const char *value = arena_printf(arena, "%lld", (long long)engine->doubts);
+    struct replica_op op = {
+        .key = arena_printf(arena, "%sprobe/%s", STORE_PREFIX_VOLATILE, engine->spec.node),
+        .value = value,
+        .size_bytes = strlen(value),
+        .expect = STORE_ANY,
+    };
+    struct replica_request request = {.kind = REPLICA_REQUEST_TXN, .ops = &op, .ops_count = 1};
+    engine->probe = engine_reserve(engine);
+    engine_request(engine, engine->probe, &request);
+}
+
+// ---- Membership as it is told.
+
+// Quorate is a node that could write. One that is only just synchronising with the others shows an
+// old or empty store; one that was serving before is as good as quorate for some seconds.
+static bool quorate_now(struct engine *engine)
+{
+    enum replica_mode mode = replica_mode(engine->replica);
+    int64_t now_ms = engine_now_ms(engine);
+    if (mode == REPLICA_MODE_SERVING) {
+        engine->served_ms = now_ms;
+    }
+    bool resyncs = mode == REPLICA_MODE_SYNCING && engine->told_quorate &&
+                   now_ms - engine->served_ms < RESYNC_MS;
+    return (mode == REPLICA_MODE_SERVING || resyncs) && !engine->doubt;
+}
+
+static void quorum_event(struct engine *engine, const char *name, enum event_level level)
+{
+    struct arena *arena CLEANUP(arena_freep) = arena_new();
+    event_emit(engine->spec.events, event_new(arena, level, name));
+}
+
+// True when the change of quorum is to be told now.
+static bool quorum_settle(struct engine *engine, bool quorate)
+{
+    if (!engine->told_quorate || quorate || engine->doubt) {
+        engine->lost_ms = 0;
+        return true;
+    }
+    int64_t now_ms = engine_now_ms(engine);
+    if (engine->lost_ms == 0) {
+        engine->lost_ms = now_ms;
+    }
+    return now_ms - engine->lost_ms >= SETTLE_MS;
+}
+
+static void membership_tell(struct engine *engine)
+{
+    bool quorate = quorate_now(engine);
+    uint64_t epoch = replica_epoch(engine->replica);
+    if (!quorum_settle(engine, quorate)) {
+        return;
+    }
+    if (quorate == engine->told_quorate && epoch == engine->told_epoch &&
+        !engine->members_changed) {
+        return;
+    }
+    if (quorate != engine->told_quorate) {
+        quorum_event(engine, quorate ? "quorum-regained" : "quorum-lost",
+                     quorate ? EVENT_LEVEL_NOTICE : EVENT_LEVEL_ERROR);
+    }
+    engine->told_quorate = quorate;
+    engine->told_epoch = epoch;
+    engine->lost_ms = 0;
+    engine->members_changed = false;
+    engine->spec.callbacks.membership(engine->spec.callbacks.userdata);
+}
+
+void engine_membership(struct engine *engine, struct arena *arena, struct engine_membership *ret)
+{
+    struct transport_nodes nodes = engine->transport->ops->nodes(engine->transport);
+    struct engine_member *members = arena_array_of(arena, struct engine_member, nodes.count);
+    for (size_t i = 0; i < nodes.count; i++) {
+        members[i].node = &nodes.nodes[i];
+        members[i].online = engine_is_quorate(engine) && nodes.nodes[i].member;
+    }
+    *ret = (struct engine_membership){
+        .members = members,
+        .count = nodes.count,
+        .quorate = engine_is_quorate(engine),
+        .epoch = engine->told_epoch,
+    };
+}
+
+bool engine_is_quorate(const struct engine *engine)
+{
+    return engine->told_quorate && !engine->doubt;
+}
+
+bool engine_is_first(const struct engine *engine)
+{
+    return engine->configuration.count > 0 &&
+           engine->configuration.members[0].id == engine->spec.id;
+}
+
+// ---- Turns.
+
+static void flush_run(struct engine *engine)
+{
+    struct input input;
+    input_begin(engine, &input);
+    replica_flush(engine->replica, engine_now_ms(engine), input.arena, &input.effects);
+    input_end(&input);
+    engine->dirty = false;
+}
+
+void engine_turn(struct engine *engine)
+{
+    if (engine->doubt && engine->probe == 0 &&
+        replica_mode(engine->replica) == REPLICA_MODE_SERVING) {
+        probe_send(engine);
+    }
+    if (engine->dirty) {
+        flush_run(engine);
+    }
+    membership_tell(engine);
+    engine->spec.callbacks.turned(engine->spec.callbacks.userdata);
+    if (engine->dirty) {
+        flush_run(engine); // what that asked for
+    }
+}
+
+static void tick_due(void *userdata)
+{
+    struct engine *engine = userdata;
+    engine_wake(engine);
+    loop_timer_set(engine->tick, engine_now_ms(engine) + TICK_MS);
+    struct input input;
+    input_begin(engine, &input);
+    replica_tick(engine->replica, engine_now_ms(engine), input.arena, &input.effects);
+    input_end(&input);
+    engine_turn(engine);
+}
+
+static void on_trouble(void *userdata, int code, const char *words)
+{
+    struct engine *engine = userdata;
+    struct arena *arena CLEANUP(arena_freep) = arena_new();
+    if (code == 0) {
+        engine->trouble = NULL;
+        event_emit(engine->spec.events, event_new(arena, EVENT_LEVEL_NOTICE, "database-writable"));
+        return;
+    }
+    struct event *event =
+        event_new(arena, EVENT_LEVEL_ERROR, code == -ENOSPC ? "database-full" : "database-failed");
+    event_emit(engine->spec.events, event_text(arena, event, "reason", words));
+    engine->trouble = code == -ENOSPC ? "full" : "failed";
+    if (code != -ENOSPC && !engine->broken) {
+        // What was acknowledged is on the disk; a new start finds out what else is.
+        engine->broken = true;
+        loop_quit(engine->spec.loop, 1);
+    }
+}
+
+// ---- Begin and end.
+
+static void replica_start(struct engine *engine, const struct database *database)
+{
+    uint32_t id = engine->spec.id != 0 ? engine->spec.id : 1;
+    uint64_t boot_id = 0;
+    struct error err = {0};
+    int r = random_bytes(&boot_id, sizeof(boot_id), &err);
+    assert(r == 0); // a kernel that has none by now is not one we run on
+    engine->spec.id = id;
+    engine->replica = replica_new(id, boot_id, engine->spec.lease_ms);
+    replica_load(engine->replica, database->label.epoch, database->label.last_version,
+                 database->rows, database->rows_count);
+}
+
+static int storage_start(struct engine *engine, struct arena *arena, struct error *err)
+{
+    const struct engine_spec *spec = &engine->spec;
+    struct database database;
+    struct database_spec database_spec = {
+        .path = spec->database,
+        .history = spec->history,
+        .nodes_count = spec->nodes.count,
+        .wall_s = clock_wall_s(&engine->clock),
+        .events = spec->events,
+    };
+    int r = database_prepare(&database_spec, arena, &database, err);
+    if (r < 0) {
+        return r;
+    }
+    const struct store_writer_callbacks callbacks = {
+        .persisted = on_persisted,
+        .trouble = on_trouble,
+        .userdata = engine,
+    };
+    r = store_writer_start(spec->loop, spec->database, &callbacks, &engine->writer, err);
+    if (r < 0) {
+        return r;
+    }
+    if (strcmp(database.label.history, spec->history) != 0) {
+        store_writer_label(engine->writer, spec->history);
+    }
+    replica_start(engine, &database);
+    return 0;
+}
+
+static int transport_start(struct engine *engine, struct error *err)
+{
+    const struct engine_spec *spec = &engine->spec;
+    const struct transport_callbacks callbacks = {
+        .configured = on_configured,
+        .delivered = on_delivered,
+        .turned = on_turned,
+        .changed = on_transport_changed,
+        .userdata = engine,
+    };
+    if (spec->history[0] == '\0') {
+        engine->transport = loopback_new(spec->loop, spec->node, &callbacks);
+        return 0;
+    }
+    return corosync_new(spec->loop, spec->id, &spec->nodes, spec->events, &callbacks,
+                        &engine->transport, err);
+}
+
+static void spec_copy(struct engine *engine, const struct engine_spec *spec)
+{
+    engine->spec = *spec;
+    engine->spec.node = arena_strdup(engine->arena, spec->node);
+    engine->spec.database = arena_strdup(engine->arena, spec->database);
+    engine->spec.history = arena_strdup(engine->arena, spec->history);
+    struct transport_node *nodes =
+        arena_array_of(engine->arena, struct transport_node, spec->nodes.count);
+    for (size_t i = 0; i < spec->nodes.count; i++) {
+        nodes[i] = spec->nodes.nodes[i];
+        nodes[i].name = arena_strdup(engine->arena, nodes[i].name);
+        nodes[i].address = arena_strdup(engine->arena, nodes[i].address);
+    }
+    engine->spec.nodes.nodes = nodes;
+}
+
+int engine_open(const struct engine_spec *spec, struct engine **ret, struct error *err)
+{
+    struct engine *engine = alloc_zero(sizeof(*engine));
+    struct arena *arena CLEANUP(arena_freep) = arena_new();
+    engine->arena = arena_new();
+    spec_copy(engine, spec);
+    host_clock_init(&engine->clock);
+    engine->awake_ms = engine_now_ms(engine);
+    int r = storage_start(engine, arena, err);
+    if (r == 0) {
+        r = transport_start(engine, err);
+    }
+    if (r < 0) {
+        engine_close(engine);
+        return r;
+    }
+    engine->awake_ms = engine_now_ms(engine);
+    engine->tick = loop_add_timer(spec->loop, tick_due, engine);
+    loop_timer_set(engine->tick, engine->awake_ms + TICK_MS);
+    *ret = engine;
+    return 0;
+}
+
+void engine_close(struct engine *engine)
+{
+    if (engine == NULL) {
+        return;
+    }
+    loop_source_free(engine->tick);
+    if (engine->transport != NULL) {
+        engine->transport->ops->free(engine->transport);
+    }
+    store_writer_stop(engine->writer);
+    replica_free(engine->replica);
+    arena_free(engine->arena);
+    free(engine);
+}
+
+// ---- Asking.
+
+const char *engine_node(const struct engine *engine)
+{
+    return engine->spec.node;
+}
+
+bool engine_is_standalone(const struct engine *engine)
+{
+    return engine->spec.history[0] == '\0';
+}
+
+struct replica *engine_replica(struct engine *engine)
+{
+    return engine->replica;
+}
+
+struct transport *engine_transport(struct engine *engine)
+{
+    return engine->transport;
+}
+
+int64_t engine_now_ms(struct engine *engine)
+{
+    return clock_now_ms(&engine->clock);
+}
+
+struct event_sink *engine_events(struct engine *engine)
+{
+    return engine->spec.events;
+}
+
+static const char *mode_text(enum replica_mode mode)
+{
+    switch (mode) {
+    case REPLICA_MODE_NO_QUORUM:
+        return "no quorum";
+    case REPLICA_MODE_SYNCING:
+        return "synchronising";
+    case REPLICA_MODE_SERVING:
+        return "serving";
+    case REPLICA_MODE_MAX:
+        break;
+    }
+    return "unknown";
+}
+
+void engine_describe(struct engine *engine, struct json *status)
+{
+    json_put_string(status, "store", mode_text(replica_mode(engine->replica)));
+    json_put_int(status, "store_version", (int64_t)replica_version(engine->replica));
+    json_put_string(status, "store_path", engine->spec.database);
+    json_put_string(status, "store_trouble", engine->trouble); // absent: none
+    engine->transport->ops->describe(engine->transport, status);
+}

@@ -1,0 +1,236 @@
+// SPDX-License-Identifier: Apache-2.0
+// The form of messages: header and one body for each kind.
+#include "cluster/replica/message.h"
+
+#include <assert.h>
+#include <errno.h>
+#include <string.h>
+
+#include "cluster/replica/wire.h"
+#include "common/base/arena.h"
+#include "common/base/strbuf.h"
+
+enum {
+    MESSAGE_MAGIC = 0x52414848, // "HHAR"
+    FLAG_LEASES_KNOWN = 1,
+    FLAG_TRANSFER = 2, // shifted by the stream
+    FLAGS_ALL = 7,
+};
+
+static void positions_format(const struct message_position *positions, struct strbuf *out)
+{
+    for (size_t i = 0; i < STREAM_MAX; i++) {
+        wire_put_u64(out, positions[i].version);
+        wire_put_u64(out, positions[i].digest);
+    }
+}
+
+static void positions_parse(struct wire_reader *reader, struct message_position *ret_positions)
+{
+    for (size_t i = 0; i < STREAM_MAX; i++) {
+        ret_positions[i].version = wire_get_u64(reader);
+        ret_positions[i].digest = wire_get_u64(reader);
+    }
+}
+
+static void state_format(const struct message_state *state, struct strbuf *out)
+{
+    wire_put_u64(out, state->attempt);
+    wire_put_u64(out, state->promised);
+    wire_put_u32(out, state->quorum);
+    wire_put_u32(out, state->expected);
+    positions_format(state->streams, out);
+}
+
+static void state_parse(struct wire_reader *reader, struct message_state *ret)
+{
+    ret->attempt = wire_get_u64(reader);
+    ret->promised = wire_get_u64(reader);
+    ret->quorum = wire_get_u32(reader);
+    ret->expected = wire_get_u32(reader);
+    positions_parse(reader, ret->streams);
+}
+
+static void decision_format(const struct message_decision *decision, struct strbuf *out)
+{
+    unsigned flags = decision->leases_known ? FLAG_LEASES_KNOWN : 0U;
+    for (size_t i = 0; i < STREAM_MAX; i++) {
+        flags |= decision->transfer[i] ? (unsigned)FLAG_TRANSFER << i : 0U;
+    }
+    assert(decision->participants_count <= REPLICA_MEMBERS_MAX);
+    wire_put_u64(out, decision->epoch);
+    wire_put_u8(out, (uint8_t)flags);
+    for (size_t i = 0; i < STREAM_MAX; i++) {
+        wire_put_u32(out, decision->donors[i]);
+    }
+    positions_format(decision->streams, out);
+    wire_put_u16(out, (uint16_t)decision->participants_count);
+    for (size_t i = 0; i < decision->participants_count; i++) {
+        wire_put_u32(out, decision->participants[i].id);
+        wire_put_u64(out, decision->participants[i].boot_id);
+        wire_put_u64(out, decision->participants[i].attempt);
+    }
+}
+
+static void participants_parse(struct wire_reader *reader, struct arena *arena,
+                               struct message_decision *ret)
+{
+    ret->participants_count = wire_get_u16(reader);
+    if (ret->participants_count > REPLICA_MEMBERS_MAX) {
+        reader->failed = true;
+        return;
+    }
+    struct message_participant *participants =
+        arena_array_of(arena, struct message_participant, ret->participants_count);
+    for (size_t i = 0; i < ret->participants_count; i++) {
+        participants[i].id = wire_get_u32(reader);
+        participants[i].boot_id = wire_get_u64(reader);
+        participants[i].attempt = wire_get_u64(reader);
+        if (i > 0 && participants[i].id <= participants[i - 1].id) {
+            reader->failed = true;
+        }
+    }
+    ret->participants = participants;
+}
+
+static void decision_parse(struct wire_reader *reader, struct arena *arena,
+                           struct message_decision *ret)
+{
+    ret->epoch = wire_get_u64(reader);
+    unsigned flags = wire_get_u8(reader);
+    if ((flags & ~(unsigned)FLAGS_ALL) != 0) {
+        reader->failed = true;
+    }
+    ret->leases_known = (flags & FLAG_LEASES_KNOWN) != 0;
+    for (size_t i = 0; i < STREAM_MAX; i++) {
+        ret->transfer[i] = (flags & ((unsigned)FLAG_TRANSFER << i)) != 0;
+        ret->donors[i] = wire_get_u32(reader);
+    }
+    positions_parse(reader, ret->streams);
+    participants_parse(reader, arena, ret);
+}
+
+static void part_format(const struct message *message, struct strbuf *out)
+{
+    const struct message_part *part = &message->part;
+    assert(part->size_bytes <= MESSAGE_PART_MAX);
+    if (message->kind == MESSAGE_SNAPSHOT) {
+        wire_put_u8(out, (uint8_t)part->stream);
+    } else {
+        wire_put_u64(out, part->sequence);
+    }
+    wire_put_u32(out, part->part);
+    wire_put_u32(out, part->parts);
+    wire_put_bytes(out, part->bytes, part->size_bytes);
+}
+
+static void part_parse(struct wire_reader *reader, enum message_kind kind, struct message_part *ret)
+{
+    if (kind == MESSAGE_SNAPSHOT) {
+        uint8_t stream = wire_get_u8(reader);
+        reader->failed = reader->failed || stream >= STREAM_MAX;
+        ret->stream = stream == STREAM_VOLATILE ? STREAM_VOLATILE : STREAM_DURABLE;
+    } else {
+        ret->sequence = wire_get_u64(reader);
+    }
+    ret->part = wire_get_u32(reader);
+    ret->parts = wire_get_u32(reader);
+    ret->bytes = wire_get_bytes(reader, &ret->size_bytes);
+    if (ret->part >= ret->parts || ret->parts > MESSAGE_PARTS_MAX ||
+        ret->size_bytes > MESSAGE_PART_MAX) {
+        reader->failed = true;
+    }
+}
+
+void message_format(const struct message *message, struct arena *arena, const void **ret_bytes,
+                    size_t *ret_size_bytes)
+{
+    struct strbuf out;
+    strbuf_init(&out);
+    wire_put_u32(&out, MESSAGE_MAGIC);
+    wire_put_u8(&out, MESSAGE_FORMAT);
+    wire_put_u8(&out, (uint8_t)message->kind);
+    wire_put_u16(&out, 0);
+    wire_put_u64(&out, message->boot_id);
+    wire_put_u64(&out, message->ring);
+    wire_put_u64(&out, message->epoch);
+    switch (message->kind) {
+    case MESSAGE_STATE:
+        state_format(&message->state, &out);
+        break;
+    case MESSAGE_DECISION:
+        decision_format(&message->decision, &out);
+        break;
+    case MESSAGE_PROMISE:
+    case MESSAGE_READY:
+        break;
+    case MESSAGE_SNAPSHOT:
+    case MESSAGE_MUTATION:
+        part_format(message, &out);
+        break;
+    case MESSAGE_ACK:
+        for (size_t i = 0; i < STREAM_MAX; i++) {
+            wire_put_u64(&out, message->acks[i]);
+        }
+        break;
+    case MESSAGE_KIND_MAX:
+        assert(message->kind != MESSAGE_KIND_MAX);
+        break;
+    }
+    assert(out.size_bytes <= REPLICA_MESSAGE_MAX);
+    *ret_bytes = arena_memdup(arena, out.text, out.size_bytes);
+    *ret_size_bytes = out.size_bytes;
+    strbuf_done(&out);
+}
+
+static void body_parse(struct wire_reader *reader, struct arena *arena, struct message *ret)
+{
+    switch (ret->kind) {
+    case MESSAGE_STATE:
+        state_parse(reader, &ret->state);
+        break;
+    case MESSAGE_DECISION:
+        decision_parse(reader, arena, &ret->decision);
+        break;
+    case MESSAGE_PROMISE:
+    case MESSAGE_READY:
+        break;
+    case MESSAGE_SNAPSHOT:
+    case MESSAGE_MUTATION:
+        part_parse(reader, ret->kind, &ret->part);
+        break;
+    case MESSAGE_ACK:
+        for (size_t i = 0; i < STREAM_MAX; i++) {
+            ret->acks[i] = wire_get_u64(reader);
+        }
+        break;
+    case MESSAGE_KIND_MAX:
+        reader->failed = true;
+        break;
+    }
+}
+
+int message_parse(const void *bytes, size_t size_bytes, struct arena *arena, struct message *ret)
+{
+    struct wire_reader reader = wire_reader_of(bytes, size_bytes);
+    if (wire_get_u32(&reader) != MESSAGE_MAGIC) {
+        return -EBADMSG;
+    }
+    if (wire_get_u8(&reader) != MESSAGE_FORMAT) {
+        return reader.failed ? -EBADMSG : -EPROTONOSUPPORT;
+    }
+    uint8_t kind = wire_get_u8(&reader);
+    if (kind < MESSAGE_STATE || kind >= MESSAGE_KIND_MAX || wire_get_u16(&reader) != 0) {
+        return -EBADMSG;
+    }
+    struct message message = {.kind = (enum message_kind)kind};
+    message.boot_id = wire_get_u64(&reader);
+    message.ring = wire_get_u64(&reader);
+    message.epoch = wire_get_u64(&reader);
+    body_parse(&reader, arena, &message);
+    if (!wire_is_complete(&reader)) {
+        return -EBADMSG;
+    }
+    *ret = message;
+    return 0;
+}

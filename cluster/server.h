@@ -1,0 +1,47 @@
+// SPDX-License-Identifier: Apache-2.0
+// The Unix socket of ha-clusterd: who may connect, frames in and out, who watches what. The
+// operations are in server_ops.c; the protocol is docs/store.md, "IPC protocol".
+#pragma once
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+#include "cluster/replica/replica.h"
+#include "common/base/macros.h"
+
+struct engine;
+struct error;
+struct event_sink;
+struct loop;
+struct server;
+struct timing;
+
+enum server_wish {
+    SERVER_WISH_RESTART = 1, // a client asks the daemon to start anew
+    SERVER_WISH_SET_ASIDE,   // likewise, with an empty database
+};
+
+struct server_spec {
+    struct loop *loop;
+    struct event_sink *events;
+    const char *path;
+    uid_t allowed_uid; // who may connect: 0
+    const char *node;
+    const char *cluster; // its name, NULL: standalone
+    const struct timing *timing;
+    void (*wish)(void *userdata, enum server_wish wish);
+    void *userdata;
+};
+
+// Listens. The engine is set once it runs; until then clients are not accepted.
+int server_new(const struct server_spec *spec, struct server **ret, struct error *err) WARN_UNUSED;
+void server_free(struct server *server);
+void server_set_engine(struct server *server, struct engine *engine);
+
+// For the engine's callbacks.
+void server_answered(struct server *server, uint64_t request, const struct replica_answer *answer);
+void server_changed(struct server *server, const struct replica_row *rows, size_t count);
+void server_membership(struct server *server);
+void server_turned(struct server *server);
