@@ -1,0 +1,305 @@
+// SPDX-License-Identifier: Apache-2.0
+// ha-guest create, set, unlock, destroy: definitions of guests and what belongs to them on
+// storages.
+#include <errno.h>
+#include <string.h>
+#include <sys/stat.h>
+
+#include "cli/cluster_view.h"
+#include "cli/command_line.h"
+#include "cli/guest_template.h"
+#include "cli/guest_tool.h"
+#include "cli/resource_edit.h"
+#include "cli/tool_context.h"
+#include "common/base/arena.h"
+#include "common/base/error.h"
+#include "common/base/parse.h"
+#include "common/host/file.h"
+#include "common/host/paths.h"
+#include "common/model/guest.h"
+#include "common/model/sid.h"
+#include "common/model/storage.h"
+#include "common/model/store_keys.h"
+#include "common/port/store.h"
+#include "lrm/agents/ct_config.h"
+#include "lrm/agents/volume.h"
+
+static const char *const guest_options[] = {"hostname",    "memory",  "cores",      "bridge",
+                                            "hwaddr",      "address", "gateway",    "init",
+                                            "halt-signal", "nesting", "description"};
+
+static void guest_read_options(struct cli *cli, struct guest *guest)
+{
+    for (size_t i = 0; i < ARRAY_SIZE(guest_options); i++) {
+        if (cli_has(cli, guest_options[i])) {
+            map_put(&guest->config, guest_options[i],
+                    arena_strdup(cli->arena, cli_text(cli, guest_options[i])));
+        }
+    }
+}
+
+static int guest_write(struct cli *cli, const struct tool_context *context,
+                       const struct guest *guest, uint64_t expect, struct error *err)
+{
+    const char *value = guest_format(cli->arena, guest);
+    struct store_op op = {.key = arena_printf(cli->arena, STORE_PREFIX_GUEST "%s", guest->sid),
+                          .value = value,
+                          .size_bytes = strlen(value),
+                          .expect = expect};
+    return session_write(&context->session, arena_printf(cli->arena, "guest '%s'", guest->sid), &op,
+                         1, err);
+}
+
+// Numbers are shared by all types, since every tool accepts the bare number.
+static int guest_check_free(struct cli *cli, const struct tool_context *context, const char *sid,
+                            struct error *err)
+{
+    static const char *const types[] = {"ct", "vm"};
+    if (strcmp(sid_type(cli->arena, sid), "ct") != 0) {
+        return error_set(err, -EINVAL, "'%s': only containers (ct:<number>) can be created", sid);
+    }
+    for (size_t i = 0; i < ARRAY_SIZE(types); i++) {
+        const char *other = arena_printf(cli->arena, "%s:%s", types[i], sid_name(sid));
+        if (map_has(&context->view.guests, other)) {
+            return error_set(err, -EEXIST, "guest '%s' exists already", other);
+        }
+    }
+    return 0;
+}
+
+static int guest_check_folder(const char *what, const char *path, struct error *err)
+{
+    struct stat st;
+    if (stat(path, &st) < 0) {
+        int code = errno;
+        return error_set_errno(err, -code, "%s: cannot use '%s' on this node", what, path);
+    }
+    return S_ISDIR(st.st_mode) ? 0
+                               : error_set(err, -ENOTDIR, "%s: '%s' is not a folder", what, path);
+}
+
+// The storage's folder must be there: one that is missing is most likely not mounted. Only the
+// node's own default is made.
+static int guest_check_storage(struct cli *cli, const struct tool_context *context, const char *id,
+                               struct error *err)
+{
+    struct storage *storage = NULL;
+    int r = volume_find_storage(cli->arena, context->session.store, id, &storage, err);
+    if (r == 0 && strcmp(id, STORAGE_LOCAL) == 0) {
+        r = file_make_directory(paths_state_dir(), 0755, err);
+        if (r == 0) {
+            r = file_make_directory(storage->path, 0711, err);
+        }
+    }
+    if (r < 0) {
+        return r;
+    }
+    return guest_check_folder(arena_printf(cli->arena, "storage '%s'", id), storage->path, err);
+}
+
+// Decides where the root file system is to be, and makes it when a template is wanted.
+static int guest_make_rootfs(struct cli *cli, const struct tool_context *context,
+                             struct guest *guest, bool *ret_made, struct error *err)
+{
+    const char *rootfs = cli_text(cli, "rootfs");
+    const char *path = NULL;
+    bool shared = false;
+    bool make = rootfs == NULL || cli_has(cli, "template");
+    int r = 0;
+    if (rootfs == NULL) {
+        const char *storage = cli_text(cli, "storage");
+        rootfs = arena_printf(cli->arena, "%s:ct-%s", storage, sid_name(guest->sid));
+        r = guest_check_storage(cli, context, storage, err);
+    }
+    map_put(&guest->config, "rootfs", arena_strdup(cli->arena, rootfs));
+    if (make && !map_has(&guest->config, "halt-signal")) {
+        map_put(&guest->config, "halt-signal",
+                arena_strdup(cli->arena, GUEST_TEMPLATE_BUSYBOX_HALT_SIGNAL));
+    }
+    if (r == 0) {
+        r = ct_config_check(guest, err);
+    }
+    if (r == 0) {
+        r = volume_resolve(cli->arena, context->session.store, rootfs, &path, &shared, err);
+    }
+    if (r == 0 && !make) {
+        r = guest_check_folder("rootfs", path, err);
+    }
+    if (r == 0 && make) {
+        r = guest_template_make(path, err);
+    }
+    if (r == 0) {
+        *ret_made = make;
+    }
+    return r;
+}
+
+static int guest_remove_rootfs(struct cli *cli, const struct tool_context *context,
+                               const struct guest *guest, struct error *err)
+{
+    const char *rootfs = map_find(&guest->config, "rootfs");
+    const char *path = NULL;
+    bool shared = false;
+    int r = volume_resolve(cli->arena, context->session.store, rootfs, &path, &shared, err);
+    return r < 0 ? r : guest_template_remove(path, err);
+}
+
+int guest_create(struct cli *cli, struct error *err)
+{
+    struct tool_context context CLEANUP(tool_context_close) = {0};
+    const char *sid = cli_text(cli, "sid");
+    bool made = false;
+    if (cli_has(cli, "rootfs") && cli_has(cli, "storage")) {
+        return cli_reject(cli, "storage", "cannot be given together with rootfs");
+    }
+    if (sid_check(sid, err) < 0) {
+        return cli_reject(cli, "sid", "'%s' is not of the form ct:<number>", sid);
+    }
+    int r = tool_context_open(cli, &context, err);
+    if (r == 0) {
+        r = session_need_quorum(&context.session, err);
+    }
+    if (r == 0) {
+        r = guest_check_free(cli, &context, sid, err);
+    }
+    if (r < 0) {
+        return r;
+    }
+    struct guest *guest = guest_new(cli->arena, sid, context.session.node);
+    guest_read_options(cli, guest);
+    r = guest_make_rootfs(cli, &context, guest, &made, err);
+    if (r < 0) {
+        return r;
+    }
+    r = guest_write(cli, &context, guest, STORE_ABSENT, err);
+    // When it is not known whether it was defined, its files must stay.
+    if (r < 0 && r != -ETIMEDOUT && made && guest_remove_rootfs(cli, &context, guest, NULL) < 0) {
+        return error_prefix(err, "the root file system stays behind");
+    }
+    return r;
+}
+
+// Reads the guest as it is now, for a change of it.
+static int guest_read_now(struct cli *cli, const struct tool_context *context, const char *sid,
+                          struct guest **ret, uint64_t *ret_version, struct error *err)
+{
+    struct session_value value;
+    const char *key = arena_printf(cli->arena, STORE_PREFIX_GUEST "%s", sid);
+    int r = session_read(cli->arena, &context->session, key, &value, err);
+    if (r < 0) {
+        return r;
+    }
+    if (value.text == NULL) {
+        return error_set(err, -ENOENT, "guest '%s' does not exist", sid);
+    }
+    *ret_version = value.version;
+    return guest_parse(cli->arena, value.text, value.size_bytes, ret, err);
+}
+
+static int guest_open_edit(struct cli *cli, struct tool_context *context, struct guest **ret,
+                           uint64_t *ret_version, struct error *err)
+{
+    const struct guest *seen = NULL;
+    int r = tool_context_open(cli, context, err);
+    if (r == 0) {
+        r = session_need_quorum(&context->session, err);
+    }
+    if (r == 0) {
+        r = guest_find(cli, context, &seen, err);
+    }
+    return r < 0 ? r : guest_read_now(cli, context, seen->sid, ret, ret_version, err);
+}
+
+int guest_set(struct cli *cli, struct error *err)
+{
+    struct tool_context context CLEANUP(tool_context_close) = {0};
+    struct guest *guest = NULL;
+    uint64_t version = 0;
+    int r = guest_open_edit(cli, &context, &guest, &version, err);
+    if (r < 0) {
+        return r;
+    }
+    struct parse_words unset = {0};
+    if (cli_text(cli, "delete") != NULL) {
+        unset = parse_list(cli->arena, cli_text(cli, "delete"));
+    }
+    for (size_t i = 0; i < unset.count; i++) {
+        if (!map_remove(&guest->config, unset.words[i])) {
+            return error_set(err, -ENOENT, "guest '%s' has no '%s'", guest->sid, unset.words[i]);
+        }
+    }
+    guest_read_options(cli, guest);
+    r = ct_config_check(guest, err);
+    return r < 0 ? r : guest_write(cli, &context, guest, version, err);
+}
+
+int guest_unlock(struct cli *cli, struct error *err)
+{
+    struct tool_context context CLEANUP(tool_context_close) = {0};
+    struct guest *guest = NULL;
+    uint64_t version = 0;
+    int r = guest_open_edit(cli, &context, &guest, &version, err);
+    if (r < 0 || guest->lock == NULL) {
+        return r;
+    }
+    guest->lock = NULL;
+    return guest_write(cli, &context, guest, version, err);
+}
+
+static int guest_check_destroyable(struct cli *cli, const struct tool_context *context,
+                                   const struct guest *guest, struct error *err)
+{
+    bool running = false;
+    int r = guest_check_here(context, guest, err);
+    if (r < 0) {
+        return r;
+    }
+    if (map_has(&context->view.resources, guest->sid) && !cli_bool(cli, "purge")) {
+        return error_set(err, -EBUSY,
+                         "guest '%s' is under HA: remove it there first, or use --purge",
+                         guest->sid);
+    }
+    r = guest_is_running(context, guest, &running, err);
+    if (r == 0 && running) {
+        r = error_set(err, -EBUSY, "guest '%s' is running: stop it first", guest->sid);
+    }
+    return r;
+}
+
+int guest_destroy(struct cli *cli, struct error *err)
+{
+    struct tool_context context CLEANUP(tool_context_close) = {0};
+    struct guest *guest = NULL;
+    uint64_t version = 0;
+    int r = guest_open_edit(cli, &context, &guest, &version, err);
+    if (r == 0) {
+        r = guest_check_destroyable(cli, &context, guest, err);
+    }
+    if (r == 0 && map_has(&context.view.resources, guest->sid)) {
+        r = resource_remove(cli->arena, &context.session, &context.view, guest->sid, true, err);
+    }
+    // From here on nobody starts it; one that was just being started is ended and proved gone.
+    if (r == 0) {
+        guest->lock = "destroy";
+        r = guest_write(cli, &context, guest, version, err);
+    }
+    if (r == 0) {
+        r = guest_make_stop(&context, guest, 0, err);
+    }
+    if (r == 0) {
+        r = guest_read_now(cli, &context, guest->sid, &guest, &version, err);
+    }
+    if (r < 0) {
+        return r;
+    }
+    struct store_op op = {.key = arena_printf(cli->arena, STORE_PREFIX_GUEST "%s", guest->sid),
+                          .expect = version};
+    r = session_write(&context.session, arena_printf(cli->arena, "guest '%s'", guest->sid), &op, 1,
+                      err);
+    const char *rootfs = map_find(&guest->config, "rootfs");
+    // Files that we did not put onto a storage are not ours to remove.
+    if (r == 0 && rootfs != NULL && rootfs[0] != '/') {
+        r = guest_remove_rootfs(cli, &context, guest, err);
+    }
+    return r;
+}

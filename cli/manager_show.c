@@ -1,0 +1,62 @@
+// SPDX-License-Identifier: Apache-2.0
+// ha-manager status.
+#include <string.h>
+
+#include "cli/command_line.h"
+#include "cli/manager_tool.h"
+#include "cli/status_rows.h"
+#include "cli/tool_context.h"
+#include "common/base/json.h"
+#include "common/base/strbuf.h"
+#include "common/host/cluster_client.h"
+
+enum { STATUS_CALL_MS = 2000 };
+
+// Between quorum and a store that takes changes lies its synchronisation, which can have to wait.
+static void manager_warn_store(struct cli *cli, const struct tool_context *context)
+{
+    struct json *request = json_new_object(cli->arena);
+    struct json *answer = NULL;
+    json_put_string(request, "op", "status");
+    if (cluster_client_call(context->session.client, cli->arena, request, STATUS_CALL_MS, &answer,
+                            NULL) < 0) {
+        return; // the status itself was read; this is only more about it
+    }
+    const char *store = json_find_string(answer, "store");
+    if (store != NULL && strcmp(store, "serving") != 0) {
+        cli_warn(cli, "the store is %s: no changes are accepted now, what is shown may be old",
+                 store);
+    }
+}
+
+int manager_status(struct cli *cli, struct error *err)
+{
+    struct tool_context context CLEANUP(tool_context_close) = {0};
+    bool verbose = cli_bool(cli, "verbose");
+    int r = tool_context_open(cli, &context, err);
+    if (r < 0) {
+        return r;
+    }
+    if (context.session.quorate) {
+        manager_warn_store(cli, &context);
+    }
+    struct status_clock clock = {.now_s = context.now_s, .stale_s = context.stale_s};
+    struct json *rows = status_rows(cli->arena, &context.view, &clock);
+    struct json *documents = verbose ? status_documents(cli->arena, &context.view) : NULL;
+    if (cli->output.format != OUTPUT_FORMAT_TEXT) {
+        if (verbose) {
+            json_put(documents, "status", rows);
+        }
+        output_document(&cli->output, verbose ? documents : rows, &cli->out);
+        return 0;
+    }
+    for (size_t i = 0; i < rows->count; i++) {
+        cli_printf(cli, "%s %s\n", json_find_string(rows->items[i], "type"),
+                   json_find_string(rows->items[i], "status"));
+    }
+    if (verbose) {
+        cli_printf(cli, "all that is known:\n");
+        output_document(&cli->output, documents, &cli->out);
+    }
+    return 0;
+}

@@ -1,0 +1,42 @@
+// SPDX-License-Identifier: Apache-2.0
+// Changes of what operators want: adding, changing and removing resources. Every check comes before
+// the one transaction that writes, and that is refused when what was checked has changed meanwhile.
+#pragma once
+
+#include <stdbool.h>
+
+#include "common/base/macros.h"
+#include "common/base/map.h"
+
+struct arena;
+struct cluster_view;
+struct error;
+struct session;
+
+// What a command line asks for: option → text; only those that were given.
+struct resource_request {
+    struct map set;
+    const char *type;   // what the guest must be, or NULL
+    const char *unset;  // list of options that return to their defaults, or NULL
+    const char *digest; // of the resource's text as the caller saw it, or NULL
+};
+
+void resource_request_init(struct arena *arena, struct resource_request *ret);
+
+// Puts a guest under HA. -ENOENT: no such guest; -EEXIST: it is under HA already.
+int resource_add(struct arena *arena, const struct session *session,
+                 const struct cluster_view *view, const char *typed,
+                 const struct resource_request *request, struct error *err) WARN_UNUSED;
+// Changes options. -ENOENT: not under HA; -ESTALE: another digest; -EBUSY: in the error state,
+// which only a change to disabled leaves.
+int resource_change(struct arena *arena, const struct session *session,
+                    const struct cluster_view *view, const char *typed,
+                    const struct resource_request *request, struct error *err) WARN_UNUSED;
+// Takes a guest out of HA, and with `purge` out of all rules; rules that become empty go too.
+int resource_remove(struct arena *arena, const struct session *session,
+                    const struct cluster_view *view, const char *typed, bool purge,
+                    struct error *err) WARN_UNUSED;
+
+// -ENOENT or -EBUSY when the service cannot be given a command now.
+int resource_check_commandable(const struct cluster_view *view, const char *sid,
+                               struct error *err) WARN_UNUSED;
