@@ -116,14 +116,6 @@ void documents_free(struct documents *documents)
     free(documents);
 }
 
-void documents_reset(struct documents *documents)
-{
-    uint64_t generation = documents->view.generation;
-    documents_done(documents);
-    *documents = (struct documents){.view = {.generation = generation + 1}};
-    documents_init(documents);
-}
-
 const struct crm_documents *documents_view(const struct documents *documents)
 {
     return &documents->view;

@@ -18,9 +18,6 @@ struct documents *documents_new(void) WARN_UNUSED;
 void documents_free(struct documents *documents);
 // Reads what changed. When the store cannot be read, the view says so and keeps what it had.
 void documents_update(struct documents *documents, struct store *store, struct event_sink *events);
-// Forgets everything, so that the next update reads all anew: after a write of which it is not
-// known whether it took effect.
-void documents_reset(struct documents *documents);
 // Valid until the next call with this object.
 const struct crm_documents *documents_view(const struct documents *documents) WARN_UNUSED;
 // Takes over the records of a write that was committed with this version, so that they need not be

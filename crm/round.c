@@ -236,9 +236,8 @@ static bool round_commit(struct round_run *run, const struct crm_write *write)
         r = store_commit(round->ports.store, &txn, &version, &err);
     }
     if (r < 0) {
-        // Somebody else was first, the term is over, or nobody knows: only what the store says then
-        // counts.
-        documents_reset(round->documents);
+        // Somebody else was first, the term is over, or nobody knows: what counts is what the next
+        // reading finds.
         round_tell_error(run, r == -EAGAIN ? EVENT_LEVEL_NOTICE : EVENT_LEVEL_ERROR,
                          "commit-failed", &err);
         return false;

@@ -142,7 +142,7 @@ static enum lrm_code work_execute(struct work *work, struct arena *arena, struct
 static int work_main(void *userdata, int output_fd)
 {
     struct work *work = userdata;
-    struct arena *arena = arena_new(); // the process ends, nothing is released
+    struct arena *arena CLEANUP(arena_freep) = arena_new();
     struct event_forward events;
     event_forward_init(&events, output_fd);
     const char *reason = NULL;
@@ -155,7 +155,7 @@ static int work_main(void *userdata, int output_fd)
     }
     struct json *line = json_new_object(arena);
     json_put(line, "result", result);
-    struct strbuf text = {0};
+    struct strbuf text CLEANUP(strbuf_done) = {0};
     json_format(line, JSON_STYLE_COMPACT, &text);
     strbuf_append_char(&text, '\n');
     return file_write_all(output_fd, text.text, text.size_bytes) < 0 ? EXIT_FAILURE : EXIT_SUCCESS;

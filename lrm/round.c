@@ -41,6 +41,7 @@ struct lrm_round {
     int64_t written_ms;
     bool write_failed; // and said so
     bool lease_failed; // likewise
+    bool watchdog_failed;
 };
 
 struct lrm_round *lrm_round_new(const char *node, const struct timing *timing, int64_t workers_max,
@@ -161,7 +162,9 @@ static void lrm_round_arm(struct lrm_round *round, int64_t deadline_ms, struct l
     struct error err = {0};
     int r = watchdog_arm(round->ports.watchdog, deadline_ms, &err);
     answers->watchdog_answer = r < 0 ? r : 1;
-    if (r < 0) {
+    bool begins = r < 0 && !round->watchdog_failed;
+    round->watchdog_failed = r < 0;
+    if (begins) {
         struct event *event = event_new(round->arena, EVENT_LEVEL_ERROR, "watchdog-failed");
         event_text(round->arena, event, "reason", err.text);
         event_emit(round->ports.events, event);
@@ -242,7 +245,12 @@ static struct lrm_input lrm_round_observe(struct lrm_round *round)
     struct error err = {0};
     struct lrm_input input = {.arena = round->arena};
     struct member_list members = {0};
-    input.view_ok = store_refresh(round->ports.store, &err) == 0;
+    int refreshed = store_refresh(round->ports.store, &err);
+    input.view_ok = refreshed == 0;
+    if (refreshed == -ENOTCONN) {
+        // A store that restarts alone forgets what is volatile: the status is written anew then.
+        alloc_freep(&round->written);
+    }
     input.quorate = membership_get(round->ports.membership, round->arena, &members, &err) == 0 &&
                     members.quorate;
     lrm_view_refresh(&round->view, round->ports.store, round->ports.events, round->arena);

@@ -32,8 +32,8 @@ static const char usage_text[] =
     "       scenario folders stands for all of them. Prints one TAP line a scenario.\n"
     "       --update writes events.jsonl anew instead: look at what changed before you keep it\n"
     "\n"
-    "  --timing PROFILE  classic (the default: rounds as the reference scenarios have them),\n"
-    "                    fast, balanced or patient\n"
+    "  --timing PROFILE  classic (rounds as the reference scenarios have them), fast, balanced\n"
+    "                    or patient; the default is in the folder's file 'timing', or classic\n"
     "  --help            this text\n"
     "  --version         the version\n"
     "\n"
@@ -180,7 +180,7 @@ static int command_check(const struct arguments *arguments)
 
 static int parse_arguments(int argc, char **argv, struct arguments *ret)
 {
-    struct arguments arguments = {.profile = TIMING_PROFILE_CLASSIC};
+    struct arguments arguments = {.profile = TIMING_PROFILE_MAX};
     int kept = 2; // folders are moved to the front
 
     for (int i = 2; i < argc; i++) {

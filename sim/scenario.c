@@ -12,6 +12,7 @@
 #include "common/base/arena.h"
 #include "common/base/error.h"
 #include "common/base/json.h"
+#include "common/base/parse.h"
 #include "common/base/strbuf.h"
 #include "common/model/manager_status.h"
 #include "common/model/options.h"
@@ -327,6 +328,29 @@ static int scenario_read_manager(struct scenario_reader *reader, struct error *e
         sim_store_put(&reader->world->store,
                       arena_printf(reader->arena, "%s%s", STORE_PREFIX_SERVICE, e->key),
                       service_format(reader->arena, service));
+    }
+    return 0;
+}
+
+int scenario_find_timing(struct arena *arena, const char *folder, enum timing_profile *ret,
+                         struct error *err)
+{
+    static const char name[] = "timing";
+    struct scenario_reader reader = {.arena = arena, .folder = folder};
+    char *text = NULL;
+    size_t size_bytes = 0;
+    int r = scenario_read(&reader, name, &text, &size_bytes, err);
+    if (r < 0) {
+        return r;
+    }
+    if (text == NULL) {
+        *ret = TIMING_PROFILE_CLASSIC;
+        return 0;
+    }
+    const struct parse_words words =
+        parse_fields(arena, arena_memdup(arena, text, strcspn(text, "\n")));
+    if (words.count != 1 || timing_profile_from_string(words.words[0], ret) < 0) {
+        return error_set(err, -EINVAL, "%s: expected fast, balanced, patient or classic", name);
     }
     return 0;
 }

@@ -6,6 +6,7 @@
 #include <stddef.h>
 
 #include "common/base/macros.h"
+#include "common/model/timing.h"
 
 struct arena;
 struct error;
@@ -22,6 +23,10 @@ struct scenario {
     size_t batches_count;
 };
 
+// The profile that the folder's file `timing` names; classic when there is none. -EINVAL: it names
+// none.
+int scenario_find_timing(struct arena *arena, const char *folder, enum timing_profile *ret,
+                         struct error *err) WARN_UNUSED;
 // Reads all files of the folder and fills the world: nodes, documents, sizes, running guests. All
 // memory of the scenario is in the arena. -ENOENT: no such folder or no cmdlist in it; -EINVAL
 // names file and position.

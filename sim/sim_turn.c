@@ -20,7 +20,6 @@ static void sim_turn_tell_exit(struct sim_daemon *daemon)
 static int sim_turn_node_command(struct sim_node *node, const char *format, const char *actor,
                                  struct error *err)
 {
-    struct arena *arena CLEANUP(arena_freep) = arena_new();
     struct strbuf text CLEANUP(strbuf_done) = {0};
     const char *name = strstr(format, "NODE");
     strbuf_append_bytes(&text, format, (size_t)(name - format));

@@ -21,8 +21,13 @@ int simulation_run(const char *folder, enum timing_profile profile, simulation_c
                    void *userdata, struct error *err)
 {
     struct timing timing;
-    timing_get(profile, &timing);
     struct arena *arena CLEANUP(arena_freep) = arena_new();
+    int found =
+        profile == TIMING_PROFILE_MAX ? scenario_find_timing(arena, folder, &profile, err) : 0;
+    if (found < 0) {
+        return found;
+    }
+    timing_get(profile, &timing);
     struct sim_world *world CLEANUP(simulation_world_freep) =
         sim_world_new(&timing, callback, userdata);
     struct scenario *scenario = NULL;

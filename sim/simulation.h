@@ -21,8 +21,9 @@ enum simulation_outcome {
     SIMULATION_OUTCOME_INVARIANT, // err says which one, and the event after which it did not hold
 };
 
-// Returns an enum simulation_outcome. -ENOENT, -EINVAL: the folder or one of its files, with name
-// and position; -ETIME: the scenario does not end.
+// With TIMING_PROFILE_MAX the folder's own file `timing` names the profile; without one it is
+// classic. Returns an enum simulation_outcome. -ENOENT, -EINVAL: the folder or one of its files,
+// with name and position; -ETIME: the scenario does not end.
 int simulation_run(const char *folder, enum timing_profile profile, simulation_callback callback,
                    void *userdata, struct error *err) WARN_UNUSED;
 // The event as it is printed: its fields, and t and at.

@@ -67,9 +67,6 @@ static void lease_ask(struct cluster_client *client, const char *name, struct cl
     json_put_string(request, "action", "acquire");
     json_put_string(request, "name", name);
     json_put_string(request, "owner", client->owner);
-    if (lease->term > 0) {
-        json_put_int(request, "term", (int64_t)lease->term);
-    }
     int64_t before_ms = clock_now_ms(&client->clock);
     lease_expire(lease, before_ms);
     int64_t id;

@@ -103,3 +103,17 @@ int companion_stop(struct companion *companion, int64_t timeout_ms)
     companion->pid = 0;
     return status;
 }
+
+void companion_reap_all(int64_t timeout_ms)
+{
+    enum { STEP_MS = 5 };
+    for (int64_t waited_ms = 0; waited_ms < timeout_ms; waited_ms += STEP_MS) {
+        pid_t pid = waitpid(-1, NULL, WNOHANG);
+        if (pid < 0) {
+            return; // there are none left
+        }
+        if (pid == 0) {
+            (void)poll(NULL, 0, STEP_MS); // to let time pass
+        }
+    }
+}

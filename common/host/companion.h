@@ -26,3 +26,6 @@ int companion_start(const char *name, companion_main main, void *userdata, struc
 // Closes the parent's side (if it is still there), waits up to timeout_ms for the child's end, then
 // kills it. Returns the wait status.
 int companion_stop(struct companion *companion, int64_t timeout_ms);
+// For a process about to execute something else: waits up to timeout_ms for all its children to
+// end, so that what comes after it inherits none.
+void companion_reap_all(int64_t timeout_ms);

@@ -80,6 +80,12 @@ void daemon_link_tell(struct daemon_link *link, struct membership *membership,
     event_emit(events, event);
 }
 
+void daemon_exit_tell(struct event_sink *events)
+{
+    struct arena *arena CLEANUP(arena_freep) = arena_new();
+    event_emit(events, event_new(arena, EVENT_LEVEL_NOTICE, "daemon-exit"));
+}
+
 int daemon_fail(const char *name, const struct error *err)
 {
     fprintf(stderr, "%s: %s\n", name, err->text);

@@ -38,5 +38,8 @@ struct daemon_link {
 void daemon_link_tell(struct daemon_link *link, struct membership *membership,
                       struct event_sink *events);
 
+// Tells that the daemon ends in order.
+void daemon_exit_tell(struct event_sink *events);
+
 // Prints "<name>: <words>" on standard error and returns DAEMON_EXIT_FAILED.
 int daemon_fail(const char *name, const struct error *err);

@@ -78,8 +78,8 @@ static int connection_lost(struct host_watchdog *watchdog, const char *what, int
                            struct error *err)
 {
     watchdog_disconnect(watchdog);
-    return error_set_errno(err, -ENOTCONN, "ha-watchdogd is not reachable: %s (%s)", what,
-                           strerror(-code));
+    return error_set(err, -ENOTCONN, "ha-watchdogd is not reachable: %s: %s", what,
+                     strerror(-code));
 }
 
 // One message and its answer, which is written with a NUL behind it.

@@ -67,6 +67,15 @@ int loop_run(struct loop *loop, struct error *err)
     return r;
 }
 
+int loop_step(struct loop *loop, struct error *err)
+{
+    int r = sd_event_run(loop->event, UINT64_MAX);
+    if (r < 0) {
+        return error_set_errno(err, r, "event loop failed");
+    }
+    return 0;
+}
+
 void loop_quit(struct loop *loop, int code)
 {
     assert(code >= 0);

@@ -25,6 +25,9 @@ void loop_free(struct loop *loop);
 void loop_freep(struct loop **loop);
 // Runs until loop_quit(); returns its code, or -errno.
 int loop_run(struct loop *loop, struct error *err) WARN_UNUSED;
+// One turn: waits for something to happen, and calls who it is for. For
+// tests; a loop that has been quit cannot be used again.
+int loop_step(struct loop *loop, struct error *err) WARN_UNUSED;
 void loop_quit(struct loop *loop, int code);
 
 // Each returns a source owned by the caller; loop_source_free() removes it (NULL is fine). They end

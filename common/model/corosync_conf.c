@@ -17,6 +17,9 @@
 
 enum { DEPTH_MAX = 8 };
 
+// A key of ours in section "node"; Corosync keeps what it does not know.
+static const char joining_key[] = "ha_joining";
+
 enum conf_line_kind { CONF_LINE_KEY, CONF_LINE_OPEN, CONF_LINE_CLOSE };
 
 struct conf_line {
@@ -115,6 +118,8 @@ static void read_node_key(struct corosync_node *node, const char *key, const cha
     } else if (strcmp(key, "quorum_votes") == 0 &&
                parse_int64(value, 0, UINT16_MAX, &number) == 0) {
         node->votes = (uint32_t)number;
+    } else if (strcmp(key, joining_key) == 0) {
+        node->joining = strcmp(value, "yes") == 0;
     } else if (key_link(key) >= 0) {
         node->addresses[key_link(key)] = value;
     }
@@ -483,12 +488,16 @@ int corosync_conf_add_node(struct corosync_conf *conf, const char *name,
     *node = (struct corosync_node){
         .name = arena_strdup(conf->arena, name),
         .id = free_id(conf),
-        .votes = 1,
+        .votes = conf->nodes_count == 0 ? 1 : 0,
+        .joining = conf->nodes_count > 0,
     };
     add_open(conf, &at, "node");
     add_key(conf, &at, "name", name);
     add_key(conf, &at, "nodeid", arena_printf(conf->arena, "%u", node->id));
-    add_key(conf, &at, "quorum_votes", "1");
+    add_key(conf, &at, "quorum_votes", arena_printf(conf->arena, "%u", node->votes));
+    if (node->joining) {
+        add_key(conf, &at, joining_key, "yes");
+    }
     for (size_t i = 0; i < COROSYNC_LINKS_MAX; i++) {
         if (addresses[i] != NULL) {
             node->addresses[i] = arena_strdup(conf->arena, addresses[i]);
@@ -501,7 +510,64 @@ int corosync_conf_add_node(struct corosync_conf *conf, const char *name,
     return 0;
 }
 
+// The lines of section "node" with this name: from its first key on, *ret_end is its end.
+static size_t node_begin(const struct corosync_conf *conf, const char *name, size_t *ret_end)
+{
+    size_t begin = 0;
+    bool found = false;
+    for (size_t i = 0; i < conf->lines_count; i++) {
+        const struct conf_line *line = &conf->lines[i];
+        if (line->kind == CONF_LINE_OPEN) {
+            begin = i + 1;
+        } else if (line->kind == CONF_LINE_KEY && strcmp(line->name, "name") == 0) {
+            found = found || (begin > 0 && strcmp(conf->lines[begin - 1].name, "node") == 0 &&
+                              strcmp(line->value, name) == 0);
+        } else if (line->kind == CONF_LINE_CLOSE && found) {
+            *ret_end = i;
+            return begin;
+        }
+    }
+    assert(false); // only asked for nodes that are there
+    return 0;
+}
+
+void corosync_conf_admit_node(struct corosync_conf *conf, const char *name)
+{
+    struct corosync_node *node = NULL;
+    for (size_t i = 0; i < conf->nodes_count; i++) {
+        if (conf->nodes[i].joining && strcmp(conf->nodes[i].name, name) == 0) {
+            node = &conf->nodes[i];
+        }
+    }
+    if (node == NULL) {
+        return;
+    }
+    node->joining = false;
+    node->votes = 1;
+    size_t end = 0;
+    for (size_t i = node_begin(conf, name, &end); i < end;) {
+        struct conf_line *line = &conf->lines[i];
+        if (strcmp(line->name, joining_key) == 0) {
+            memmove(line, line + 1, (conf->lines_count - i - 1) * sizeof(*line));
+            conf->lines_count--;
+            end--;
+            continue;
+        }
+        if (strcmp(line->name, "quorum_votes") == 0) {
+            line->value = "1";
+        }
+        i++;
+    }
+    version_count_up(conf);
+}
+
 // ---- Asking.
+
+bool corosync_conf_is_example(const struct corosync_conf *conf)
+{
+    return conf->nodes_count == 1 && conf->nodes[0].addresses[0] != NULL &&
+           strncmp(conf->nodes[0].addresses[0], "127.", 4) == 0;
+}
 
 const char *corosync_conf_cluster_name(const struct corosync_conf *conf)
 {

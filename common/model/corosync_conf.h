@@ -3,6 +3,7 @@
 // we do not know is kept as it is, in its place; comments are not.
 #pragma once
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -23,6 +24,7 @@ struct corosync_node {
     const char *name;
     uint32_t id;
     uint32_t votes;
+    bool joining; // has no vote yet: it was added and has not come so far
     const char *addresses[COROSYNC_LINKS_MAX]; // by link; NULL: the node is not on it
 };
 
@@ -37,13 +39,20 @@ char *corosync_conf_format(struct arena *arena, const struct corosync_conf *conf
 // name for a cluster.
 int corosync_conf_new(struct arena *arena, const char *cluster_name, int64_t token_ms,
                       struct corosync_conf **ret, struct error *err) WARN_UNUSED;
-// Adds a node with the lowest free id and one vote, and counts config_version up. `addresses` are
-// those of its links, NULL for none. -EEXIST: the name or an address is there already; -EINVAL: not
-// a node's name, or other links than those of the nodes that are there; then nothing has changed.
+// Adds a node with the lowest free id, and counts config_version up. Unless it is the first one it
+// is "joining", without a vote: a vote of a node that is not there yet could cost the others their
+// quorum. `addresses` are those of its links, NULL for none. -EEXIST: the name or an address is
+// there already; -EINVAL: not a node's name, or other links than those of the nodes that are there;
+// then nothing has changed.
 int corosync_conf_add_node(struct corosync_conf *conf, const char *name,
                            const char *const addresses[COROSYNC_LINKS_MAX],
                            struct error *err) WARN_UNUSED;
 
+// Gives a joining node its vote and counts config_version up. Nothing happens to any other node.
+void corosync_conf_admit_node(struct corosync_conf *conf, const char *name);
+
+// Whether it is no cluster's: the example of Corosync's package, one node on the loopback address.
+bool corosync_conf_is_example(const struct corosync_conf *conf) WARN_UNUSED;
 const char *
 corosync_conf_cluster_name(const struct corosync_conf *conf) WARN_UNUSED; // "" when there is none
 int64_t corosync_conf_version(const struct corosync_conf *conf) WARN_UNUSED; // 0: not set

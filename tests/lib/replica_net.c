@@ -216,7 +216,9 @@ static uint32_t votes_needed(const struct net *net, unsigned part)
     return net->part_expected[part] / 2 + 1;
 }
 
-static void process_configure(struct net *net, unsigned index, bool is_quorum_known)
+enum told_quorum { TOLD_TRUTH, TOLD_NOTHING, TOLD_LOST };
+
+static void process_configure(struct net *net, unsigned index, enum told_quorum told)
 {
     struct net_node *node = &net->nodes[index];
     struct arena *arena CLEANUP(arena_freep) = arena_new();
@@ -226,7 +228,8 @@ static void process_configure(struct net *net, unsigned index, bool is_quorum_kn
         .ring = node->ring,
         .members = node->members,
         .count = node->members_count,
-        .quorate = is_quorum_known && node->members_count >= quorum,
+        .quorate = told == TOLD_TRUTH && node->members_count >= quorum,
+        .undecided = told == TOLD_NOTHING,
         .quorum_votes = quorum,
         .expected_votes = net->part_expected[node->part],
     };
@@ -303,7 +306,7 @@ static bool step_deliver(struct net *net, unsigned index)
         memcpy(node->members, item->members, sizeof(node->members));
         node->members_count = item->members_count;
         node->is_quorum_untold = net->tell_quorum_late;
-        process_configure(net, index, !net->tell_quorum_late);
+        process_configure(net, index, net->tell_quorum_late ? TOLD_NOTHING : TOLD_TRUTH);
     } else {
         struct arena *arena CLEANUP(arena_freep) = arena_new();
         struct replica_effects effects = {0};
@@ -381,7 +384,7 @@ bool net_step(struct net *net, unsigned index, enum net_step step)
             return false;
         }
         node->is_quorum_untold = false;
-        process_configure(net, index, true);
+        process_configure(net, index, TOLD_TRUTH);
         return true;
     case NET_STEP_FLUSH:
         return step_flush(net, index);
@@ -494,10 +497,10 @@ void net_split(struct net *net, const unsigned parts[NET_NODES_MAX],
     for (unsigned i = 0; i < NET_NODES_MAX; i++) {
         unsigned before = net->part_expected[net->nodes[i].part];
         expected[parts[i]] = before > expected[parts[i]] ? before : expected[parts[i]];
-        for (unsigned old_part = 0; i == 0 && old_part < NET_NODES_MAX; old_part++) {
-            for (unsigned side = 0; side < NET_NODES_MAX; side++) {
-                side_lose(net, parts, old_part, side, kept_percent[side]);
-            }
+    }
+    for (unsigned old_part = 0; old_part < NET_NODES_MAX; old_part++) {
+        for (unsigned side = 0; side < NET_NODES_MAX; side++) {
+            side_lose(net, parts, old_part, side, kept_percent[side]);
         }
     }
     for (unsigned i = 0; i < NET_NODES_MAX; i++) {
@@ -586,7 +589,7 @@ void net_add_node(struct net *net)
     }
     for (unsigned i = 0; i < NET_NODES_MAX; i++) {
         if (net->nodes[i].is_alive && net->nodes[i].members_count > 0) {
-            process_configure(net, i, !net->nodes[i].is_quorum_untold);
+            process_configure(net, i, net->nodes[i].is_quorum_untold ? TOLD_NOTHING : TOLD_TRUTH);
         }
     }
 }
@@ -599,8 +602,17 @@ void net_remove_node(struct net *net)
     }
     for (unsigned i = 0; i < NET_NODES_MAX; i++) {
         if (net->nodes[i].is_alive && net->nodes[i].members_count > 0) {
-            process_configure(net, i, !net->nodes[i].is_quorum_untold);
+            process_configure(net, i, net->nodes[i].is_quorum_untold ? TOLD_NOTHING : TOLD_TRUTH);
         }
+    }
+}
+
+void net_flap_quorum(struct net *net, unsigned index)
+{
+    if (net->nodes[index].is_alive && net->nodes[index].members_count > 0) {
+        process_configure(net, index, TOLD_LOST);
+        net->nodes[index].is_quorum_untold = true;
+        net->nodes[index].is_unflushed = true;
     }
 }
 
@@ -686,21 +698,20 @@ const char *net_value(const struct net *net, unsigned index, const char *key, ui
 void net_check_equal(struct net *net)
 {
     struct arena *arena CLEANUP(arena_freep) = arena_new();
-    const struct net_node *first = NULL;
-    const char *digest = NULL;
+    const char *digests[NET_NODES_MAX] = {NULL};
     for (unsigned i = 0; i < NET_NODES_MAX; i++) {
         const struct net_node *node = &net->nodes[i];
         if (!net_is_serving(net, i)) {
             continue;
         }
-        const char *mine = replica_digest(node->replica, false, arena);
-        if (first == NULL) {
-            first = node;
-            digest = mine;
-        } else if (first->part == node->part &&
-                   (strcmp(mine, digest) != 0 ||
-                    replica_version(node->replica) != replica_version(first->replica))) {
-            net_fail(net, "nodes %u and %u differ", first->id, node->id);
+        digests[i] = replica_digest(node->replica, false, arena);
+        for (unsigned n = 0; n < i; n++) {
+            const struct net_node *other = &net->nodes[n];
+            if (digests[n] != NULL && other->ring == node->ring &&
+                (strcmp(digests[i], digests[n]) != 0 ||
+                 replica_version(node->replica) != replica_version(other->replica))) {
+                net_fail(net, "nodes %u and %u differ", other->id, node->id);
+            }
         }
     }
 }

@@ -122,6 +122,8 @@ void net_wipe_disk(struct net *net, unsigned node); // of a crashed node
 // more.
 void net_add_node(struct net *net);
 void net_remove_node(struct net *net);
+// The node's process is told that there is no quorum, and a QUORUM step will tell it otherwise.
+void net_flap_quorum(struct net *net, unsigned node);
 // The operator says how many votes to expect in the node's part.
 void net_force_expected(struct net *net, unsigned node, unsigned votes);
 

@@ -1,0 +1,133 @@
+#!/bin/bash
+# SPDX-License-Identifier: Apache-2.0
+# cli_session.sh HA-CLUSTERD HA-MANAGER HA-GUEST: the tools against a real ha-clusterd on a machine by itself, with a
+# real container. Runs in a machine of its own (in_node.sh). TAP, one line a step.
+set -u
+CLUSTERD=$1 MANAGER=$2 GUEST=$3
+export LC_ALL=C.UTF-8
+count=0 failed=0
+
+# report RESULT NAME: RESULT 0 is good; with what was printed when not
+report() {
+    count=$((count + 1))
+    if [ "$1" = 0 ]; then
+        echo "ok $count - $2"
+    else
+        echo "not ok $count - $2"
+        echo "# ${out//$'\n'/$'\n'# }"
+        failed=1
+    fi
+}
+# run COMMAND…: output in $out, status in $status
+run() {
+    out=$("$@" 2>&1) && status=0 || status=$?
+}
+# does NAME COMMAND…: prints nothing and exits 0
+does() {
+    local name=$1; shift
+    run "$@"; [ "$status" = 0 ] && [ -z "$out" ]; report $? "$name"
+}
+# refuses NAME STATUS WORDS COMMAND…: exits with this status, one line with these words, and the store stays the same
+refuses() {
+    local name=$1 want=$2 words=$3; shift 3
+    local before after
+    before=$(all)
+    run "$@"
+    after=$(all)
+    [ "$status" = "$want" ] && [[ $out == *"$words"* ]] && { [ "$want" != 1 ] || [ "$(wc -l <<<"$out")" = 1 ]; } &&
+        [ "$before" = "$after" ]
+    report $? "$name"
+}
+# prints NAME WORDS COMMAND…: exits 0 and the words are in the output
+prints() {
+    local name=$1 words=$2; shift 2
+    run "$@"; [ "$status" = 0 ] && [[ $out == *"$words"* ]]; report $? "$name"
+}
+all() { "$MANAGER" config; "$GUEST" list --output-format json; "$GUEST" storage list --output-format json; }
+
+export HA_MANAGER_RUN_DIR=/run/session/run HA_MANAGER_STATE_DIR=/run/session/state
+mkdir -p /run/session/run /run/session/state /run/session/shared /run/session/etc
+mount --bind /run/session/etc /etc/corosync 2>/dev/null
+
+run "$MANAGER" status
+[ "$status" = 1 ] && [[ $out == "ha-manager: ha-clusterd is not running"* ]] && [ "$(wc -l <<<"$out")" = 1 ]
+report $? "without ha-clusterd every command says so"
+
+"$CLUSTERD" 2>/run/session/clusterd.log &
+daemon=$!
+for _ in $(seq 100); do
+    "$MANAGER" status >/dev/null 2>&1 && break
+    sleep 0.1
+done
+
+prints "a machine by itself is quorate" "quorum OK" "$MANAGER" status
+does "storage add" "$GUEST" storage add shared1 --path /run/session/shared --shared
+refuses "storage twice" 1 "storage 'shared1' exists already" "$GUEST" storage add shared1 --path /x
+refuses "storage with a bad path" 2 "path: 'x' is not an absolute path" "$GUEST" storage add s2 --path x
+prints "storage list" "shared1" "$GUEST" storage list
+does "create on a storage" "$GUEST" create ct:100 --storage shared1 --hostname web --memory 64
+[ -x /run/session/shared/ct-100/sbin/init ]; report $? "its root file system is there"
+does "create on the local storage" "$GUEST" create ct:101
+refuses "create twice" 1 "guest 'ct:100' exists already" "$GUEST" create ct:100
+refuses "create with a bad number" 2 "sid: invalid service id 'ct:7'" "$GUEST" create ct:7
+refuses "create on an unknown storage" 1 "storage 'none' is not defined" "$GUEST" create ct:102 --storage none
+refuses "create with bad memory" 1 "memory: 'lots'" "$GUEST" create ct:102 --memory lots
+[ ! -e /run/session/state/storage/ct-102 ]; report $? "nothing stays of a refused create"
+refuses "create with a missing rootfs" 1 "rootfs: cannot use '/none'" "$GUEST" create ct:102 --rootfs /none
+refuses "create a machine" 1 "only containers" "$GUEST" create vm:102
+prints "config of a guest" "rootfs: shared1:ct-100" "$GUEST" config 100
+does "set" "$GUEST" set ct:100 --cores 1 --delete memory
+prints "list" "│ ct:100 │" "$GUEST" list
+
+does "start" "$GUEST" start 100
+prints "it runs" '"state":"running"' "$GUEST" list --output-format json
+does "start again changes nothing" "$GUEST" start 100
+refuses "destroy while it runs" 1 "is running: stop it first" "$GUEST" destroy 100
+does "stop" "$GUEST" stop 100 --timeout 10
+prints "it is stopped" '"sid":"ct:100","state":"stopped"' "$GUEST" list --output-format json
+
+does "add" "$MANAGER" add ct:100 --max_relocate 2 --comment "a web server"
+refuses "add twice" 1 "resource 'ct:100' is already under HA" "$MANAGER" add 100
+refuses "add a missing guest" 1 "guest 'ct:999' does not exist" "$MANAGER" add ct:999
+refuses "add an unknown number" 1 "no guest has the number 999" "$MANAGER" add 999
+refuses "add with the wrong type" 1 "'ct:101' is not of type 'vm'" "$MANAGER" add 101 --type vm
+refuses "bad option" 2 "max_restart: 'x' is not a whole number" "$MANAGER" add ct:101 --max_restart x
+refuses "unknown option" 2 "foo: unknown option" "$MANAGER" set ct:100 --foo 1
+prints "config" $'ct:100\n\tcomment a web server\n\tmax_relocate 2' "$MANAGER" config
+prints "config as json" '"max_relocate":2' "$MANAGER" config --output-format json
+prints "status" "service ct:100 ($(hostname), queued)" "$MANAGER" status
+prints "status as yaml" "type: quorum" "$MANAGER" status --output-format yaml
+prints "status in full" '"manager_status"' "$MANAGER" status --verbose
+does "set a resource" "$MANAGER" set ct:100 --state stopped --delete comment
+refuses "set with an old digest" 1 "digest" "$MANAGER" set ct:100 --state started --digest 00
+refuses "set what is not under HA" 1 "resource 'ct:101' is not under HA" "$MANAGER" set ct:101 --state stopped
+refuses "wrong node" 1 "no node 'node9' in this cluster, there are: $(hostname)" "$MANAGER" migrate ct:100 node9
+refuses "move what is not under HA" 1 "'ct:101' is not under HA" "$MANAGER" relocate ct:101 "$(hostname)"
+prints "command without a master" "no master is active now" "$MANAGER" relocate ct:100 "$(hostname)"
+refuses "destroy under HA" 1 "is under HA: remove it there first" "$GUEST" destroy ct:100
+does "start under HA is a request" "$GUEST" start ct:100
+prints "and the cluster's to carry out" "state started" "$MANAGER" config
+does "rule" "$MANAGER" rules add node-affinity web --resources ct:100 --nodes "$(hostname)":2
+prints "rules" "in use" "$MANAGER" rules config
+refuses "rule of an unknown node" 1 "no node 'node9'" "$MANAGER" rules add node-affinity r2 --resources ct:100 --nodes node9
+refuses "rule without effect" 1 "rule 'r2'" "$MANAGER" rules add resource-affinity r2 --resources ct:100 --affinity positive
+does "remove" "$MANAGER" remove ct:100
+prints "remove takes it out of its rules" "[]" "$MANAGER" rules list --output-format json
+refuses "remove twice" 1 "resource 'ct:100' is not under HA" "$MANAGER" remove ct:100
+does "destroy" "$GUEST" destroy ct:100
+[ -z "$(ls -A /run/session/shared)" ]; report $? "nothing stays on the storage"
+does "add before purge" "$MANAGER" add ct:101
+does "destroy with purge" "$GUEST" destroy ct:101 --purge
+prints "nothing is left" "" "$MANAGER" config
+prints "status of nothing" "quorum OK" "$MANAGER" status
+
+start_ns=$(date +%s%N)
+for _ in 1 2 3 4 5 6 7 8 9 10; do "$MANAGER" status >/dev/null; done
+took_ms=$((($(date +%s%N) - start_ns) / 10000000))
+out="status takes $took_ms ms"
+[ $took_ms -lt 200 ]; report $? "status answers at once"
+
+kill $daemon
+wait $daemon 2>/dev/null
+echo "1..$count"
+exit $failed

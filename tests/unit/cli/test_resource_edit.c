@@ -1,0 +1,299 @@
+// SPDX-License-Identifier: Apache-2.0
+// Changes to resources: what is written, and for each refusal why, with nothing changed.
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "cli/cluster_view.h"
+#include "cli/resource_edit.h"
+#include "cli/session.h"
+#include "common/base/arena.h"
+#include "common/base/digest.h"
+#include "common/base/error.h"
+#include "tests/lib/fake_membership.h"
+#include "tests/lib/fake_store.h"
+#include "tests/lib/test.h"
+
+struct fixture {
+    struct arena *arena;
+    struct fake_store *store;
+    struct fake_membership membership;
+    struct session session;
+    struct cluster_view view;
+    struct resource_request request;
+    struct error err;
+};
+
+#define GUEST(sid) "{\"sid\":\"" sid "\",\"node\":\"node1\",\"config\":{}}"
+
+static int setup(void **state)
+{
+    struct fixture *f = calloc(1, sizeof(*f));
+    f->arena = arena_new();
+    f->store = fake_store_new();
+    fake_membership_init(&f->membership, 3);
+    f->session = (struct session){.store = fake_store_port(f->store),
+                                  .membership = &f->membership.membership,
+                                  .node = "node1",
+                                  .quorate = true};
+    resource_request_init(f->arena, &f->request);
+    fake_store_put(f->store, "guest/ct:100", GUEST("ct:100"));
+    fake_store_put(f->store, "guest/ct:101", GUEST("ct:101"));
+    fake_store_put(f->store, "guest/vm:102", GUEST("vm:102"));
+    fake_store_put(f->store, "resource/ct:101",
+                   "ct: 101\n\tcomment x\n\tmax_restart 3\n\tstate started\n\n");
+    *state = f;
+    return 0;
+}
+
+static int teardown(void **state)
+{
+    struct fixture *f = *state;
+    fake_store_free(f->store);
+    arena_free(f->arena);
+    free(f);
+    return 0;
+}
+
+static void read_view(struct fixture *f)
+{
+    assert_int_equal(cluster_view_read(f->arena, &f->session, &f->view, &f->err), 0);
+}
+
+static void set(struct fixture *f, const char *key, const char *value)
+{
+    map_put(&f->request.set, key, arena_strdup(f->arena, value));
+}
+
+static int add(struct fixture *f, const char *typed)
+{
+    read_view(f);
+    return resource_add(f->arena, &f->session, &f->view, typed, &f->request, &f->err);
+}
+
+static int change(struct fixture *f, const char *typed)
+{
+    read_view(f);
+    return resource_change(f->arena, &f->session, &f->view, typed, &f->request, &f->err);
+}
+
+static int take_away(struct fixture *f, const char *typed, bool purge)
+{
+    read_view(f);
+    return resource_remove(f->arena, &f->session, &f->view, typed, purge, &f->err);
+}
+
+static void assert_refused(struct fixture *f, int r, int code, const char *words)
+{
+    if (r != code || strstr(f->err.text, words) == NULL) {
+        print_error("%d '%s'\n", r, f->err.text);
+    }
+    assert_int_equal(r, code);
+    assert_non_null(strstr(f->err.text, words));
+    assert_int_equal(fake_store_commits(f->store), 0);
+}
+
+static void resource_added_is_stored_without_defaults(void **state)
+{
+    struct fixture *f = *state;
+    set(f, "max_relocate", "2");
+    set(f, "state", "enabled");
+    assert_int_equal(add(f, "ct:100"), 0);
+    assert_string_equal(fake_store_get(f->store, "resource/ct:100"),
+                        "ct: 100\n\tmax_relocate 2\n\tstate started\n\n");
+}
+
+static void resource_added_by_number_is_that_of_the_guest(void **state)
+{
+    struct fixture *f = *state;
+    assert_int_equal(add(f, "102"), 0);
+    assert_string_equal(fake_store_get(f->store, "resource/vm:102"), "vm: 102\n\n");
+}
+
+static void resource_add_refused_changes_nothing(void **state)
+{
+    struct fixture *f = *state;
+    assert_refused(f, add(f, "ct:101"), -EEXIST, "'ct:101' is already under HA");
+    assert_refused(f, add(f, "ct:999"), -ENOENT, "guest 'ct:999' does not exist");
+    assert_refused(f, add(f, "vm:100"), -ENOENT, "guest 'vm:100' does not exist");
+    assert_refused(f, add(f, "999"), -ENOENT, "no guest has the number 999");
+    assert_refused(f, add(f, "fa:100"), -EINVAL, "unknown type 'fa'");
+    f->request.type = "vm";
+    assert_refused(f, add(f, "ct:100"), -EINVAL, "'ct:100' is not of type 'vm'");
+    f->request.type = NULL;
+    set(f, "group", "g1");
+    assert_refused(f, add(f, "ct:100"), -EOPNOTSUPP, "no groups any more");
+}
+
+static void resource_on_a_node_that_is_not_online_is_not_taken_over(void **state)
+{
+    struct fixture *f = *state;
+    f->membership.members[0].online = false;
+    assert_refused(f, add(f, "ct:100"), -EHOSTUNREACH, "on node 'node1', which is not online");
+    fake_store_put(f->store, "resource/ct:101", "ct: 101\n\tstate ignored\n\n");
+    set(f, "state", "started");
+    assert_refused(f, change(f, "ct:101"), -EHOSTUNREACH, "which is not online");
+    f->membership.members[0].online = true;
+    assert_int_equal(change(f, "ct:101"), 0);
+}
+
+static void resource_add_without_quorum_changes_nothing(void **state)
+{
+    struct fixture *f = *state;
+    f->session.quorate = false;
+    assert_refused(f, add(f, "ct:100"), -EHOSTDOWN, "no quorum on node 'node1'");
+}
+
+struct write_failure {
+    int code;
+    const char *words;
+};
+
+static const struct write_failure write_failures[] = {
+    {-EAGAIN, "resource 'ct:100' was changed by someone else"},
+    {-EHOSTDOWN, "no quorum: resource 'ct:100' was not changed"},
+    {-ETIMEDOUT, "whether resource 'ct:100' was changed is not known"},
+};
+
+static void resource_add_tells_why_the_store_refused(void **state)
+{
+    struct fixture *f = *state;
+    for (size_t i = 0; i < ARRAY_SIZE(write_failures); i++) {
+        fake_store_fail(f->store, 0, 0, write_failures[i].code);
+        assert_refused(f, add(f, "ct:100"), write_failures[i].code, write_failures[i].words);
+    }
+}
+
+// Two operators add the same guest: the second one's condition fails.
+static void resource_added_meanwhile_is_not_overwritten(void **state)
+{
+    struct fixture *f = *state;
+    read_view(f);
+    fake_store_put(f->store, "resource/ct:100", "ct: 100\n\tstate stopped\n\n");
+    int r = resource_add(f->arena, &f->session, &f->view, "ct:100", &f->request, &f->err);
+    assert_refused(f, r, -EAGAIN, "was changed by someone else");
+    assert_string_equal(fake_store_get(f->store, "resource/ct:100"),
+                        "ct: 100\n\tstate stopped\n\n");
+}
+
+static void resource_changed_keeps_what_was_not_named(void **state)
+{
+    struct fixture *f = *state;
+    set(f, "state", "stopped");
+    set(f, "failback", "0");
+    f->request.unset = "max_restart";
+    assert_int_equal(change(f, "101"), 0);
+    assert_string_equal(fake_store_get(f->store, "resource/ct:101"),
+                        "ct: 101\n\tcomment x\n\tfailback 0\n\tstate stopped\n\n");
+}
+
+static void resource_change_refused_changes_nothing(void **state)
+{
+    struct fixture *f = *state;
+    set(f, "max_restart", "1");
+    assert_refused(f, change(f, "ct:100"), -ENOENT, "'ct:100' is not under HA");
+    f->request.unset = "max_restart";
+    assert_refused(f, change(f, "ct:101"), -EINVAL, "set and deleted at once");
+    f->request.unset = "colour";
+    assert_refused(f, change(f, "ct:101"), -EINVAL, "unknown key 'colour'");
+    f->request.unset = NULL;
+    f->request.digest = "00";
+    assert_refused(f, change(f, "ct:101"), -ESTALE, "was changed since its digest was read");
+}
+
+static void resource_change_with_its_digest_is_done(void **state)
+{
+    struct fixture *f = *state;
+    const char *text = fake_store_get(f->store, "resource/ct:101");
+    set(f, "state", "stopped");
+    f->request.digest = digest_sha1_hex(f->arena, text, strlen(text));
+    assert_int_equal(change(f, "ct:101"), 0);
+}
+
+static void resource_in_error_can_only_be_disabled(void **state)
+{
+    struct fixture *f = *state;
+    fake_store_put(f->store, "service/ct:101",
+                   "{\"node\":\"node1\",\"state\":\"error\",\"uid\":\"u\"}");
+    set(f, "state", "started");
+    assert_refused(f, change(f, "ct:101"), -EBUSY, "in error state: set it to 'disabled' first");
+    assert_refused(f, resource_check_commandable(&f->view, "ct:101", &f->err), -EBUSY,
+                   "in error state");
+    set(f, "state", "disabled");
+    assert_int_equal(change(f, "ct:101"), 0);
+}
+
+#define RULES                                                                                      \
+    "node-affinity: one\n\tnodes node1\n\tresources ct:101\n\n"                                    \
+    "resource-affinity: two\n\taffinity positive\n\tresources ct:100,ct:101\n\n"
+
+static void resource_removed_leaves_its_rules(void **state)
+{
+    struct fixture *f = *state;
+    fake_store_put(f->store, "config/rules", RULES);
+    assert_int_equal(take_away(f, "ct:101", true), 0);
+    assert_null(fake_store_get(f->store, "resource/ct:101"));
+    assert_string_equal(fake_store_get(f->store, "config/rules"),
+                        "resource-affinity: two\n\taffinity positive\n\tresources ct:100\n\n");
+    assert_int_equal(fake_store_commits(f->store), 1);
+}
+
+static void resource_removed_without_purge_stays_in_rules(void **state)
+{
+    struct fixture *f = *state;
+    fake_store_put(f->store, "config/rules", RULES);
+    assert_int_equal(take_away(f, "ct:101", false), 0);
+    assert_string_equal(fake_store_get(f->store, "config/rules"), RULES);
+}
+
+static void resource_remove_refused_changes_nothing(void **state)
+{
+    struct fixture *f = *state;
+    assert_refused(f, take_away(f, "ct:100", true), -ENOENT, "'ct:100' is not under HA");
+    fake_store_put(f->store, "config/rules", "node-affinity: one\n\tcolour red\n\n");
+    assert_refused(f, take_away(f, "ct:101", true), -EINVAL, "rules: line 2");
+}
+
+static void resource_whose_guest_is_gone_can_be_removed_by_number(void **state)
+{
+    struct fixture *f = *state;
+    fake_store_put(f->store, "guest/ct:101", NULL);
+    assert_int_equal(take_away(f, "101", true), 0);
+    assert_null(fake_store_get(f->store, "resource/ct:101"));
+}
+
+static void commands_are_for_managed_services_only(void **state)
+{
+    struct fixture *f = *state;
+    read_view(f);
+    assert_refused(f, resource_check_commandable(&f->view, "ct:100", &f->err), -ENOENT,
+                   "not under HA");
+    assert_int_equal(resource_check_commandable(&f->view, "ct:101", &f->err), 0);
+    fake_store_put(f->store, "resource/ct:101", "ct: 101\n\tstate ignored\n\n");
+    read_view(f);
+    assert_refused(f, resource_check_commandable(&f->view, "ct:101", &f->err), -EBUSY, "ignored");
+}
+
+int main(void)
+{
+#define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
+    const struct CMUnitTest tests[] = {
+        TEST(resource_added_is_stored_without_defaults),
+        TEST(resource_added_by_number_is_that_of_the_guest),
+        TEST(resource_add_refused_changes_nothing),
+        TEST(resource_on_a_node_that_is_not_online_is_not_taken_over),
+        TEST(resource_add_without_quorum_changes_nothing),
+        TEST(resource_add_tells_why_the_store_refused),
+        TEST(resource_added_meanwhile_is_not_overwritten),
+        TEST(resource_changed_keeps_what_was_not_named),
+        TEST(resource_change_refused_changes_nothing),
+        TEST(resource_change_with_its_digest_is_done),
+        TEST(resource_in_error_can_only_be_disabled),
+        TEST(resource_removed_leaves_its_rules),
+        TEST(resource_removed_without_purge_stays_in_rules),
+        TEST(resource_remove_refused_changes_nothing),
+        TEST(resource_whose_guest_is_gone_can_be_removed_by_number),
+        TEST(commands_are_for_managed_services_only),
+    };
+    return cmocka_run_group_tests_name("resource_edit", tests, NULL, NULL);
+}

@@ -1,0 +1,216 @@
+// SPDX-License-Identifier: Apache-2.0
+// What Corosync's services tell, in every order: a configuration is quorate only when the quorum is
+// that of the very ring that the group stands on (INV-3).
+#include "cluster/corosync/correlation.h"
+#include "cluster/transport.h"
+#include "common/base/macros.h"
+#include "tests/lib/test.h"
+
+enum step_kind {
+    STEP_END,
+    STEP_GROUP,  // a, b, c: members' ids (0: none); joined or left with their process
+    STEP_NODES,  // likewise, but with their node: a ring follows
+    STEP_RING,   // a: node, b: sequence
+    STEP_QUORUM, // a: node, b: sequence, c: quorate
+    STEP_VOTES,  // a: quorum, b: highest expected
+};
+
+struct step {
+    enum step_kind kind;
+    uint32_t a, b, c;
+};
+
+struct row {
+    const char *name;
+    struct step steps[10];
+    bool told;
+    size_t members;
+    bool quorate;
+};
+
+static const struct row rows[] = {
+    {"nothing told: alone, not quorate", {{STEP_END, 0, 0, 0}}, true, 1, false},
+    {"joined, ring not told yet", {{STEP_GROUP, 1, 2, 3}}, false, 0, false},
+    {"group and ring, no quorum yet",
+     {{STEP_GROUP, 1, 2, 3}, {STEP_RING, 1, 8, 0}, {STEP_VOTES, 2, 3, 0}},
+     true,
+     3,
+     false},
+    {"all told, quorum last",
+     {{STEP_GROUP, 1, 2, 3}, {STEP_RING, 1, 8, 0}, {STEP_VOTES, 2, 3, 0}, {STEP_QUORUM, 1, 8, 1}},
+     true,
+     3,
+     true},
+    {"all told, quorum first",
+     {{STEP_QUORUM, 1, 8, 1}, {STEP_VOTES, 2, 3, 0}, {STEP_GROUP, 1, 2, 3}, {STEP_RING, 1, 8, 0}},
+     true,
+     3,
+     true},
+    {"quorum of an older ring does not count",
+     {{STEP_QUORUM, 1, 4, 1}, {STEP_VOTES, 2, 3, 0}, {STEP_GROUP, 1, 2, 3}, {STEP_RING, 1, 8, 0}},
+     true,
+     3,
+     false},
+    {"quorum of a ring of the same number elsewhere does not count",
+     {{STEP_QUORUM, 2, 8, 1}, {STEP_VOTES, 2, 3, 0}, {STEP_GROUP, 1, 2, 3}, {STEP_RING, 1, 8, 0}},
+     true,
+     3,
+     false},
+    {"a node left: the members stand on no ring until its name comes",
+     {{STEP_GROUP, 1, 2, 3},
+      {STEP_RING, 1, 8, 0},
+      {STEP_VOTES, 2, 3, 0},
+      {STEP_QUORUM, 1, 8, 1},
+      {STEP_NODES, 1, 2, 0}},
+     false,
+     0,
+     false},
+    {"a node left: the old quorum does not count on the new ring",
+     {{STEP_GROUP, 1, 2, 3},
+      {STEP_RING, 1, 8, 0},
+      {STEP_VOTES, 2, 3, 0},
+      {STEP_QUORUM, 1, 8, 1},
+      {STEP_NODES, 1, 2, 0},
+      {STEP_RING, 1, 12, 0}},
+     true,
+     2,
+     false},
+    {"a node left: quorate again when told so",
+     {{STEP_GROUP, 1, 2, 3},
+      {STEP_RING, 1, 8, 0},
+      {STEP_VOTES, 2, 3, 0},
+      {STEP_NODES, 1, 2, 0},
+      {STEP_RING, 1, 12, 0},
+      {STEP_QUORUM, 1, 12, 1}},
+     true,
+     2,
+     true},
+    {"a daemon ended, its node did not: quorate, and the ring is the same",
+     {{STEP_GROUP, 1, 2, 3},
+      {STEP_RING, 1, 8, 0},
+      {STEP_VOTES, 2, 3, 0},
+      {STEP_QUORUM, 1, 8, 1},
+      {STEP_GROUP, 1, 3, 0}},
+     true,
+     2,
+     true},
+    {"two daemons ended: the nodes are a quorum, those who can acknowledge are not",
+     {{STEP_GROUP, 1, 0, 0}, {STEP_RING, 1, 8, 0}, {STEP_VOTES, 2, 3, 0}, {STEP_QUORUM, 1, 8, 1}},
+     true,
+     1,
+     false},
+    {"expected 1 on a node alone",
+     {{STEP_GROUP, 1, 0, 0},
+      {STEP_RING, 1, 8, 0},
+      {STEP_VOTES, 2, 3, 0},
+      {STEP_QUORUM, 1, 8, 0},
+      {STEP_VOTES, 1, 1, 0},
+      {STEP_QUORUM, 1, 8, 1}},
+     true,
+     1,
+     true},
+    {"a quorum of less than half (two_node, tie breakers) is none",
+     {{STEP_GROUP, 1, 0, 0}, {STEP_RING, 1, 8, 0}, {STEP_VOTES, 1, 2, 0}, {STEP_QUORUM, 1, 8, 1}},
+     true,
+     1,
+     false},
+    {"members that are not in the configuration have no votes",
+     {{STEP_GROUP, 1, 8, 9}, {STEP_RING, 1, 8, 0}, {STEP_VOTES, 2, 3, 0}, {STEP_QUORUM, 1, 8, 1}},
+     true,
+     3,
+     false},
+    {"we are not in the group (any more): alone",
+     {{STEP_GROUP, 2, 3, 0}, {STEP_RING, 1, 8, 0}, {STEP_VOTES, 2, 3, 0}, {STEP_QUORUM, 1, 8, 1}},
+     true,
+     1,
+     false},
+};
+
+static void step_run(struct correlation *correlation, const struct step *step)
+{
+    uint32_t ids[] = {step->a, step->b, step->c};
+    struct correlation_member members[3];
+    size_t count = 0;
+    struct correlation_ring ring = {.node = step->a, .sequence = step->b};
+    switch (step->kind) {
+    case STEP_GROUP:
+    case STEP_NODES:
+        for (size_t i = 0; i < ARRAY_SIZE(ids); i++) {
+            if (ids[i] != 0) {
+                members[count++] = (struct correlation_member){.id = ids[i], .process = 9};
+            }
+        }
+        correlation_group(correlation, members, count, step->kind == STEP_NODES);
+        break;
+    case STEP_RING:
+        correlation_ring(correlation, ring);
+        break;
+    case STEP_QUORUM:
+        correlation_quorum(correlation, ring, step->c != 0);
+        break;
+    case STEP_VOTES:
+        correlation_votes(correlation, step->a, step->b);
+        break;
+    case STEP_END:
+        break;
+    }
+}
+
+static void configuration_follows_from_what_was_told(void **state)
+{
+    (void)state;
+    static const struct transport_node list[] = {
+        {.id = 1, .name = "n1", .votes = 1},
+        {.id = 2, .name = "n2", .votes = 1},
+        {.id = 3, .name = "n3", .votes = 1},
+    };
+    struct transport_nodes nodes = {.nodes = list, .count = ARRAY_SIZE(list)};
+    for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
+        const struct row *row = &rows[i];
+        struct correlation correlation;
+        struct replica_member members[REPLICA_MEMBERS_MAX];
+        struct replica_configuration got = {0};
+        correlation_init(&correlation, 1);
+        for (const struct step *step = row->steps; step->kind != STEP_END; step++) {
+            step_run(&correlation, step);
+        }
+        bool told = correlation_get(&correlation, &nodes, members, &got);
+        if (told != row->told || got.count != row->members || got.quorate != row->quorate) {
+            fail_msg("%s: told %d, %zu members, quorate %d", row->name, told, got.count,
+                     got.quorate);
+        }
+    }
+}
+
+static void members_are_sorted_and_rings_differ(void **state)
+{
+    (void)state;
+    struct correlation correlation;
+    struct correlation_member group[] = {{3, 9}, {1, 9}, {2, 9}};
+    struct transport_nodes nodes = {0};
+    struct replica_member members[REPLICA_MEMBERS_MAX];
+    struct replica_configuration first = {0};
+    struct replica_configuration second = {0};
+    correlation_init(&correlation, 1);
+    correlation_group(&correlation, group, ARRAY_SIZE(group), false);
+    correlation_ring(&correlation, (struct correlation_ring){.node = 1, .sequence = 8});
+    assert_true(correlation_get(&correlation, &nodes, members, &first));
+    for (uint32_t i = 0; i < 3; i++) {
+        assert_int_equal(members[i].id, i + 1);
+    }
+    correlation_ring(&correlation, (struct correlation_ring){.node = 2, .sequence = 8});
+    assert_true(correlation_get(&correlation, &nodes, members, &second));
+    assert_int_not_equal(first.ring, second.ring);
+    correlation_ring(&correlation, (struct correlation_ring){.node = 1, .sequence = 12});
+    assert_true(correlation_get(&correlation, &nodes, members, &second));
+    assert_int_not_equal(first.ring, second.ring);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(configuration_follows_from_what_was_told),
+        cmocka_unit_test(members_are_sorted_and_rings_differ),
+    };
+    return cmocka_run_group_tests_name("correlation", tests, NULL, NULL);
+}

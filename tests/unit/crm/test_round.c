@@ -1,0 +1,441 @@
+// SPDX-License-Identifier: Apache-2.0
+// The driver over fake ports: what is written and when, what a failed or unknown write leads to,
+// corrupt documents, commands that take effect once, and that an idle master writes nothing to
+// disk.
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "common/base/alloc.h"
+#include "common/base/arena.h"
+#include "common/model/store_keys.h"
+#include "tests/lib/crm_fakes.h"
+#include "tests/lib/fixture.h"
+
+static int fakes_setup_of(void **state, enum timing_profile profile)
+{
+    struct crm_fakes *fakes = alloc_zero(sizeof(*fakes));
+    crm_fakes_init(fakes, profile, 3);
+    crm_fakes_add(fakes, "ct:100", "node1", "started");
+    crm_fakes_add(fakes, "ct:300", "node3", "started");
+    *state = fakes;
+    return 0;
+}
+
+static int fakes_setup(void **state)
+{
+    return fakes_setup_of(state, TIMING_PROFILE_BALANCED);
+}
+
+static int fakes_teardown(void **state)
+{
+    crm_fakes_done(*state);
+    free(*state);
+    return 0;
+}
+
+#define fakes_test(function) cmocka_unit_test_setup_teardown(function, fakes_setup, fakes_teardown)
+
+static bool record_has(const struct crm_fakes *fakes, const char *sid, const char *text)
+{
+    struct arena *arena CLEANUP(arena_freep) = arena_new();
+    const char *value =
+        fake_store_get(fakes->store, arena_printf(arena, STORE_PREFIX_SERVICE "%s", sid));
+    return value != NULL && strstr(value, text) != NULL;
+}
+
+static void first_round_writes_status_and_records_at_once(void **state)
+{
+    struct crm_fakes *fakes = *state;
+    crm_fakes_round(fakes, 0);
+    assert_int_equal(crm_round_state(fakes->round), CRM_STATE_MASTER);
+    assert_true(record_has(fakes, "ct:100", "\"state\":\"started\""));
+    assert_true(record_has(fakes, "ct:300", "\"node\":\"node3\""));
+    // All of it in one transaction.
+    assert_int_equal(fake_store_version(fakes->store, STORE_KEY_MANAGER_STATUS),
+                     fake_store_version(fakes->store, "service/ct:100"));
+    assert_non_null(strstr(fake_store_get(fakes->store, STORE_KEY_MANAGER_STATUS), "\"term\":1"));
+    assert_non_null(fake_store_get(fakes->store, STORE_KEY_LIVE_MASTER));
+    assert_int_equal(fakes->deadline_ms, fakes->now_ms + fakes->timing.authority_ms);
+}
+
+static void idle_master_writes_nothing_durable(void **state)
+{
+    struct crm_fakes *fakes = *state;
+    crm_fakes_round(fakes, 0);
+    crm_fakes_round(fakes, 500);
+    uint64_t status = fake_store_version(fakes->store, STORE_KEY_MANAGER_STATUS);
+    for (int i = 0; i < 100; i++) {
+        crm_fakes_round(fakes, 500);
+        assert_false(crm_fakes_told(fakes, "commit "));
+    }
+    assert_int_equal(fake_store_version(fakes->store, STORE_KEY_MANAGER_STATUS), status);
+    // It says that it lives, now and then.
+    assert_true(fake_store_version(fakes->store, STORE_KEY_LIVE_MASTER) > status);
+}
+
+static void put_command(struct crm_fakes *fakes, const char *id, const char *text)
+{
+    struct arena *arena CLEANUP(arena_freep) = arena_new();
+    fake_store_put(fakes->store, arena_printf(arena, STORE_PREFIX_COMMAND "%s", id),
+                   arena_printf(arena, "{\"id\":\"%s\",\"text\":\"%s\"}", id, text));
+}
+
+static void command_is_carried_out_answered_and_removed(void **state)
+{
+    struct crm_fakes *fakes = *state;
+    crm_fakes_round(fakes, 0);
+    put_command(fakes, "a", "relocate ct:100 node2");
+    put_command(fakes, "b", "relocate ct:999 node2");
+    crm_fakes_round(fakes, 10);
+    assert_true(record_has(fakes, "ct:100", "\"target\":\"node2\""));
+    assert_null(fake_store_get(fakes->store, "command/a"));
+    assert_null(fake_store_get(fakes->store, "command/b"));
+    assert_string_equal(fake_store_get(fakes->store, "live/answer/a"), "{\"result\":\"ok\"}");
+    assert_string_equal(fake_store_get(fakes->store, "live/answer/b"),
+                        "{\"reason\":\"no service 'ct:999'\",\"result\":\"refused\"}");
+    // Answers do not pile up.
+    crm_fakes_round(fakes, 601 * 1000);
+    crm_fakes_round(fakes, 10);
+    assert_null(fake_store_get(fakes->store, "live/answer/a"));
+}
+
+static void commands_are_taken_in_the_order_they_were_given(void **state)
+{
+    struct crm_fakes *fakes = *state;
+    crm_fakes_round(fakes, 0);
+    put_command(fakes, "z", "relocate ct:100 node2");
+    put_command(fakes, "a", "relocate ct:100 node3");
+    crm_fakes_round(fakes, 10);
+    assert_true(record_has(fakes, "ct:100", "\"target\":\"node3\""));
+}
+
+// INV-6: the write took effect, but nobody said so. The command is gone with it and does not come
+// twice.
+static void command_is_consumed_once_although_the_outcome_was_unknown(void **state)
+{
+    struct crm_fakes *fakes = *state;
+    crm_fakes_round(fakes, 0);
+    put_command(fakes, "a", "relocate ct:100 node2");
+    fakes->commit_unknown = true;
+    crm_fakes_round(fakes, 10);
+    fakes->commit_unknown = false;
+    assert_true(crm_fakes_told(fakes, "commit-failed"));
+    assert_false(crm_fakes_told(fakes, "service-state")); // not told, since not known
+    const char *uid = strstr(fake_store_get(fakes->store, "service/ct:100"), "uid");
+    char *before CLEANUP(alloc_freep) = alloc_strdup(uid);
+    crm_fakes_round(fakes, 10);
+    assert_false(crm_fakes_told(fakes, "commit"));
+    assert_string_equal(strstr(fake_store_get(fakes->store, "service/ct:100"), "uid"), before);
+}
+
+// An operator took it back in the last moment: it does not take effect.
+static void command_that_was_taken_back_meanwhile_is_not_carried_out(void **state)
+{
+    struct crm_fakes *fakes = *state;
+    crm_fakes_round(fakes, 0);
+    put_command(fakes, "a", "relocate ct:100 node2");
+    fakes->intruder_key = "command/a";
+    crm_fakes_round(fakes, 10);
+    assert_true(crm_fakes_told(fakes, "commit-failed"));
+    crm_fakes_round(fakes, 200);
+    assert_false(record_has(fakes, "ct:100", "relocate"));
+    assert_null(fake_store_get(fakes->store, "live/answer/a"));
+}
+
+// The same when it did not take effect: then it does now.
+static void command_is_carried_out_after_a_write_that_was_lost(void **state)
+{
+    struct crm_fakes *fakes = *state;
+    crm_fakes_round(fakes, 0);
+    put_command(fakes, "a", "relocate ct:100 node2");
+    fakes->commit_lost = true;
+    crm_fakes_round(fakes, 10);
+    fakes->commit_lost = false;
+    assert_non_null(fake_store_get(fakes->store, "command/a"));
+    assert_true(fakes->result.next_wake_ms <= fakes->now_ms + 200); // tries again soon
+    crm_fakes_round(fakes, 200);
+    assert_true(record_has(fakes, "ct:100", "\"target\":\"node2\""));
+    assert_null(fake_store_get(fakes->store, "command/a"));
+}
+
+// INV-4: another master's write came in between; nothing of this one's goes through, and it reads
+// anew.
+static void write_on_an_older_state_is_refused(void **state)
+{
+    struct crm_fakes *fakes = *state;
+    crm_fakes_round(fakes, 0);
+    char *status CLEANUP(alloc_freep) =
+        alloc_strdup(fake_store_get(fakes->store, STORE_KEY_MANAGER_STATUS));
+    put_command(fakes, "a", "relocate ct:100 node2");
+    fakes->intruder_key = STORE_KEY_MANAGER_STATUS;
+    fakes->intruder_value = status;
+    crm_fakes_round(fakes, 10);
+    assert_true(crm_fakes_told(fakes, "commit-failed"));
+    assert_false(record_has(fakes, "ct:100", "relocate"));
+    assert_non_null(fake_store_get(fakes->store, "command/a"));
+    crm_fakes_round(fakes, 200);
+    assert_true(record_has(fakes, "ct:100", "\"target\":\"node2\""));
+}
+
+static void write_without_the_lease_is_refused_by_the_store(void **state)
+{
+    struct crm_fakes *fakes = *state;
+    crm_fakes_round(fakes, 0);
+    put_command(fakes, "a", "relocate ct:100 node2");
+    fakes->manager_held = true; // it believes so, but the store knows a newer term
+    fakes->manager_term = 1;
+    crm_fakes_round(fakes, 10);
+    put_command(fakes, "b", "relocate ct:300 node2");
+    struct lease_grant grant;
+    struct error *none = NULL;
+    assert_int_equal(lease_acquire(&fakes->lease, LEASE_MANAGER, &grant, none), LEASE_RENEWED);
+    fake_store_hold(fakes->store, LEASE_MANAGER, "node2", 2);
+    fake_store_fail(fakes->store, 0, 0, -EPERM);
+    crm_fakes_round(fakes, 10);
+    fake_store_fail(fakes->store, 0, 0, 0);
+    assert_true(crm_fakes_told(fakes, "commit-failed"));
+    assert_false(record_has(fakes, "ct:300", "relocate"));
+    assert_null(fake_store_get(fakes->store, "live/answer/b"));
+}
+
+static void stop_command_edits_only_the_state_of_the_resource(void **state)
+{
+    struct crm_fakes *fakes = *state;
+    crm_fakes_round(fakes, 0);
+    put_command(fakes, "a", "stop ct:100 30");
+    crm_fakes_round(fakes, 10);
+    const char *text = fake_store_get(fakes->store, "resource/ct:100");
+    assert_non_null(strstr(text, "state stopped"));
+    assert_non_null(strstr(text, "comment keep me"));
+    assert_true(record_has(fakes, "ct:100", "\"timeout\":30"));
+}
+
+// ---- recovery
+
+static void lose_node3(struct crm_fakes *fakes)
+{
+    crm_fakes_round(fakes, 0);
+    fakes->members[2].online = false;
+    crm_fakes_round(fakes, 10);
+    crm_fakes_round(fakes, fakes->timing.fence_delay_ms);
+}
+
+static void recovery_moves_guest_and_record_in_one_write_and_gives_the_lease_back(void **state)
+{
+    struct crm_fakes *fakes = *state;
+    lose_node3(fakes);
+    assert_true(record_has(fakes, "ct:300", "\"state\":\"fence\""));
+    assert_false(crm_fakes_told(fakes, "ask "));
+    crm_fakes_round(fakes, 0);
+    assert_true(crm_fakes_told(fakes, "ask ha_agent_node3_lock"));
+    assert_true(record_has(fakes, "ct:300", "\"state\":\"fence\""));
+    map_put(&fakes->agents, "ha_agent_node3_lock", fakes);
+    crm_fakes_round(fakes, 10);
+    assert_true(record_has(fakes, "ct:300", "\"state\":\"started\""));
+    assert_true(record_has(fakes, "ct:300", "\"node\":\"node2\""));
+    const char *guest = fake_store_get(fakes->store, "guest/ct:300");
+    assert_non_null(strstr(guest, "\"node\":\"node2\""));
+    assert_non_null(strstr(guest, "\"cores\":\"2\""));
+    assert_int_equal(fake_store_version(fakes->store, "guest/ct:300"),
+                     fake_store_version(fakes->store, "service/ct:300"));
+    const char *trace = strbuf_text(&fakes->trace);
+    const char *commit = strstr(trace, "commit ok");
+    const char *release = strstr(trace, "release ha_agent_node3_lock");
+    assert_non_null(commit);
+    assert_non_null(release);
+    assert_true(commit < release);
+}
+
+// The process stops, or the write fails, between the proof and the write: nothing was carried out.
+static void proof_without_write_moves_nothing(void **state)
+{
+    struct crm_fakes *fakes = *state;
+    lose_node3(fakes);
+    map_put(&fakes->agents, "ha_agent_node3_lock", fakes);
+    fakes->commit_lost = true;
+    crm_fakes_round(fakes, 10);
+    assert_true(record_has(fakes, "ct:300", "\"state\":\"fence\""));
+    assert_non_null(strstr(fake_store_get(fakes->store, "guest/ct:300"), "\"node\":\"node3\""));
+    assert_false(crm_fakes_told(fakes, "release "));
+    assert_false(crm_fakes_told(fakes, "recover"));
+    fakes->commit_lost = false;
+    crm_fakes_round(fakes, 200);
+    assert_true(record_has(fakes, "ct:300", "\"node\":\"node2\""));
+}
+
+// INV-1: a worker's last write, the guest's new place, comes in between the reading and the write.
+static void guest_that_moved_meanwhile_is_not_taken(void **state)
+{
+    struct crm_fakes *fakes = *state;
+    lose_node3(fakes);
+    map_put(&fakes->agents, "ha_agent_node3_lock", fakes);
+    fakes->intruder_key = "guest/ct:300";
+    fakes->intruder_value = "{\"sid\":\"ct:300\",\"node\":\"node1\",\"config\":{}}";
+    crm_fakes_round(fakes, 10);
+    assert_true(crm_fakes_told(fakes, "commit-failed"));
+    assert_true(record_has(fakes, "ct:300", "\"state\":\"fence\""));
+    crm_fakes_round(fakes, 200);
+    assert_true(record_has(fakes, "ct:300", "\"node\":\"node1\"")); // it follows
+    assert_non_null(strstr(fake_store_get(fakes->store, "guest/ct:300"), "\"node\":\"node1\""));
+}
+
+// ---- documents that cannot be read
+
+static void corrupt_documents_are_named_once_and_block_nobody(void **state)
+{
+    struct crm_fakes *fakes = *state;
+    fake_store_put(fakes->store, "resource/ct:100", "nonsense");
+    fake_store_put(fakes->store, "guest/ct:101", "{");
+    fake_store_put(fakes->store, "live/lrm/node2", "[]");
+    fake_store_put(fakes->store, "config/datacenter", "crs: ha-auto-rebalance=many\n");
+    crm_fakes_round(fakes, 0);
+    assert_true(crm_fakes_told(fakes, "document-corrupt: key=resource/ct:100"));
+    assert_true(crm_fakes_told(fakes, "document-corrupt: key=guest/ct:101"));
+    assert_true(crm_fakes_told(fakes, "document-corrupt: key=live/lrm/node2"));
+    assert_true(crm_fakes_told(fakes, "document-corrupt: key=config/datacenter"));
+    assert_true(record_has(fakes, "ct:300", "started"));
+    assert_null(fake_store_get(fakes->store, "service/ct:100"));
+    crm_fakes_round(fakes, 10);
+    assert_false(crm_fakes_told(fakes, "document-corrupt"));
+    crm_fakes_add(fakes, "ct:100", "node1", "started");
+    crm_fakes_round(fakes, 10);
+    assert_true(record_has(fakes, "ct:100", "started"));
+}
+
+// A new process never saw a good version: what is under HA stays under HA.
+static void corrupt_resource_at_start_removes_nothing(void **state)
+{
+    struct crm_fakes *fakes = *state;
+    crm_fakes_round(fakes, 0);
+    crm_round_free(fakes->round);
+    fakes->round = crm_round_new("node1", &fakes->timing, &fakes->ports);
+    fake_store_put(fakes->store, "resource/ct:100", "nonsense");
+    crm_fakes_round(fakes, 10);
+    assert_true(crm_fakes_told(fakes, "document-corrupt: key=resource/ct:100"));
+    assert_false(crm_fakes_told(fakes, "service-removed"));
+    assert_true(record_has(fakes, "ct:100", "started"));
+}
+
+static void last_good_version_stays_in_use(void **state)
+{
+    struct crm_fakes *fakes = *state;
+    crm_fakes_round(fakes, 0);
+    fake_store_put(fakes->store, "resource/ct:100", "nonsense");
+    fake_store_put(fakes->store, "service/ct:300", "{\"state\":\"dancing\"}");
+    put_command(fakes, "a", "relocate ct:100 node2");
+    crm_fakes_round(fakes, 10);
+    assert_true(crm_fakes_told(fakes, "document-corrupt: key=resource/ct:100"));
+    assert_true(crm_fakes_told(fakes, "document-corrupt: key=service/ct:300"));
+    assert_false(crm_fakes_told(fakes, "service-removed"));
+    assert_true(record_has(fakes, "ct:100", "relocate"));
+}
+
+static void resource_under_a_wrong_key_is_corrupt(void **state)
+{
+    struct crm_fakes *fakes = *state;
+    fake_store_put(fakes->store, "resource/ct:200", "ct: 100\n\tstate started\n\n");
+    crm_fakes_round(fakes, 0);
+    assert_true(crm_fakes_told(fakes, "document-corrupt: key=resource/ct:200"));
+}
+
+static void store_that_cannot_be_read_is_waited_for(void **state)
+{
+    struct crm_fakes *fakes = *state;
+    fake_store_fail(fakes->store, 0, -EIO, 0);
+    crm_fakes_round(fakes, 0);
+    assert_int_equal(crm_round_state(fakes->round), CRM_STATE_WAIT_FOR_QUORUM);
+    assert_true(crm_fakes_told(fakes, "manager-status-unreadable: reason='read fails'"));
+    fake_store_fail(fakes->store, 0, 0, 0);
+    crm_fakes_round(fakes, 1000);
+    assert_int_equal(crm_round_state(fakes->round), CRM_STATE_MASTER);
+}
+
+static void removed_documents_are_forgotten(void **state)
+{
+    struct crm_fakes *fakes = *state;
+    crm_fakes_round(fakes, 0);
+    fake_store_put(fakes->store, "resource/ct:100", NULL);
+    crm_fakes_round(fakes, 10);
+    assert_true(crm_fakes_told(fakes, "service-removed: sid=ct:100"));
+    assert_null(fake_store_get(fakes->store, "service/ct:100"));
+    fake_store_put(fakes->store, "guest/ct:100", NULL);
+    crm_fakes_add(fakes, "ct:100", "node2", "started");
+    crm_fakes_round(fakes, 10);
+    assert_true(record_has(fakes, "ct:100", "\"node\":\"node2\""));
+}
+
+// ---- the daemon
+
+static void shutdown_gives_the_lease_back_and_exits(void **state)
+{
+    struct crm_fakes *fakes = *state;
+    crm_fakes_round(fakes, 0);
+    crm_round_request_shutdown(fakes->round);
+    crm_fakes_round(fakes, 10);
+    assert_true(fakes->result.exit);
+    assert_true(crm_fakes_told(fakes, "release ha_manager_lock"));
+    assert_int_equal(fakes->deadline_ms, 0);
+}
+
+static void new_process_takes_over_what_is_stored(void **state)
+{
+    struct crm_fakes *fakes = *state;
+    crm_fakes_round(fakes, 0);
+    put_command(fakes, "a", "relocate ct:100 node2");
+    crm_fakes_round(fakes, 10);
+    crm_round_free(fakes->round);
+    fakes->round = crm_round_new("node1", &fakes->timing, &fakes->ports);
+    uint64_t version = fake_store_version(fakes->store, "service/ct:100");
+    crm_fakes_round(fakes, 10); // the lease is still this node's: renewed, the term is the same
+    assert_int_equal(crm_round_state(fakes->round), CRM_STATE_MASTER);
+    assert_int_equal(fake_store_version(fakes->store, "service/ct:100"), version);
+    assert_false(crm_fakes_told(fakes, "service-state"));
+}
+
+static void other_master_is_seen_by_reading_again(void **state)
+{
+    struct crm_fakes *fakes = *state;
+    fakes->manager_answer = LEASE_BUSY;
+    crm_fakes_round(fakes, 0);
+    assert_int_equal(crm_round_state(fakes->round), CRM_STATE_SLAVE);
+    assert_false(crm_fakes_told(fakes, "commit"));
+    assert_false(crm_fakes_told(fakes, "volatile"));
+    fakes->manager_answer = 0;
+    crm_fakes_round(fakes, 500);
+    assert_int_equal(crm_round_state(fakes->round), CRM_STATE_MASTER);
+    fakes->manager_answer = -EHOSTDOWN;
+    fakes->quorate = false;
+    crm_fakes_round(fakes, 500);
+    assert_int_equal(crm_round_state(fakes->round), CRM_STATE_WAIT_FOR_QUORUM);
+    assert_int_equal(fakes->deadline_ms, 0);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        fakes_test(first_round_writes_status_and_records_at_once),
+        fakes_test(idle_master_writes_nothing_durable),
+        fakes_test(command_is_carried_out_answered_and_removed),
+        fakes_test(commands_are_taken_in_the_order_they_were_given),
+        fakes_test(command_is_consumed_once_although_the_outcome_was_unknown),
+        fakes_test(command_that_was_taken_back_meanwhile_is_not_carried_out),
+        fakes_test(command_is_carried_out_after_a_write_that_was_lost),
+        fakes_test(write_on_an_older_state_is_refused),
+        fakes_test(write_without_the_lease_is_refused_by_the_store),
+        fakes_test(stop_command_edits_only_the_state_of_the_resource),
+        fakes_test(recovery_moves_guest_and_record_in_one_write_and_gives_the_lease_back),
+        fakes_test(proof_without_write_moves_nothing),
+        fakes_test(guest_that_moved_meanwhile_is_not_taken),
+        fakes_test(corrupt_documents_are_named_once_and_block_nobody),
+        fakes_test(corrupt_resource_at_start_removes_nothing),
+        fakes_test(last_good_version_stays_in_use),
+        fakes_test(resource_under_a_wrong_key_is_corrupt),
+        fakes_test(store_that_cannot_be_read_is_waited_for),
+        fakes_test(removed_documents_are_forgotten),
+        fakes_test(shutdown_gives_the_lease_back_and_exits),
+        fakes_test(new_process_takes_over_what_is_stored),
+        fakes_test(other_master_is_seen_by_reading_again),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
