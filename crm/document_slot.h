@@ -24,7 +24,7 @@ struct document_slot {
     uint64_t guest_version;
     uint64_t record_version;
     bool resource_bad; // there is one, and none was ever readable
-    bool guest_bad;
+    bool guest_bad;    // there is one, and it is not readable now
     bool record_bad;
 };
 

@@ -26,6 +26,8 @@
 struct document_lrm {
     struct arena *arena;
     struct lrm_status *status;
+    char *text; // what it was parsed from
+    size_t text_bytes;
 };
 
 struct document_command {
@@ -58,6 +60,7 @@ static void document_lrm_free(void *value)
 {
     struct document_lrm *lrm = value;
     arena_free(lrm->arena);
+    free(lrm->text);
     free(lrm);
 }
 
@@ -208,7 +211,9 @@ static void documents_read_guest(struct documents *documents, const struct store
     } else if (guest_parse(documents->scratch, entry->value, entry->size_bytes, &guest, &err) < 0 ||
                documents_check_sid(guest->sid, sid, &err) < 0) {
         documents_tell_corrupt(documents, entry, &err);
-        slot->guest_bad = slot->guest_node == NULL;
+        // Moving it means writing it anew, so that nothing can be done for the service until it is
+        // mended.
+        slot->guest_bad = true;
     } else {
         document_slot_set_guest(slot, guest);
     }
@@ -365,6 +370,30 @@ static bool lrm_is_same(const struct lrm_status *a, const struct lrm_status *b)
     return true;
 }
 
+// The length of the text without the time stamp's digits and the brace behind them, where it stands
+// last, as LRMs write it.
+static size_t lrm_text_lasting(const char *text, size_t size_bytes)
+{
+    static const char key[] = "\"timestamp\":";
+    size_t end = size_bytes > 0 && text[size_bytes - 1] == '}' ? size_bytes - 1 : 0;
+    while (end > 0 && text[end - 1] >= '0' && text[end - 1] <= '9') {
+        end--;
+    }
+    size_t length = sizeof(key) - 1;
+    bool found = end >= length && memcmp(text + end - length, key, length) == 0;
+    return found ? end : size_bytes;
+}
+
+// An LRM with many services says much, every few seconds, and mostly only the time is new. The
+// parsed time stamp is left behind: nothing is decided by it.
+static bool lrm_text_is_same(const struct document_lrm *lrm, const struct store_entry *entry)
+{
+    size_t length = lrm_text_lasting(entry->value, entry->size_bytes);
+    return lrm != NULL && length < entry->size_bytes &&
+           length == lrm_text_lasting(lrm->text, lrm->text_bytes) &&
+           memcmp(lrm->text, entry->value, length) == 0;
+}
+
 static void documents_read_lrm(struct documents *documents, const struct store_entry *entry,
                                const char *node)
 {
@@ -374,8 +403,13 @@ static void documents_read_lrm(struct documents *documents, const struct store_e
         (void)map_remove(&documents->lrms, node);
         return;
     }
+    if (lrm_text_is_same(map_find(&documents->lrms, node), entry)) {
+        return;
+    }
     struct document_lrm *lrm = alloc_zero(sizeof(*lrm));
     lrm->arena = arena_new();
+    lrm->text = alloc_memdup(entry->value, entry->size_bytes + 1);
+    lrm->text_bytes = entry->size_bytes;
     struct error err = {0};
     if (lrm_status_parse(lrm->arena, entry->value, entry->size_bytes, &lrm->status, &err) < 0) {
         documents_tell_corrupt(documents, entry, &err);

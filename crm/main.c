@@ -64,7 +64,14 @@ static bool round_run(void *userdata, int64_t *ret_wake_ms)
 {
     struct crmd *daemon = userdata;
     struct crm_round_result result;
-    daemon_link_tell(&daemon->link, cluster_client_membership(daemon->client), daemon->events);
+    if (!daemon_link_look(&daemon->link, cluster_client_membership(daemon->client), &daemon->clock,
+                          daemon->events, ret_wake_ms)) {
+        return true;
+    }
+    if (cluster_client_is_outdated(daemon->client)) {
+        // ha-clusterd was started with other settings: end, and be started with them too.
+        crm_round_request_shutdown(daemon->round);
+    }
     crm_round_run(daemon->round, &result);
     status_tell(daemon);
     if (result.exit) {
@@ -114,6 +121,8 @@ static void round_open(struct crmd *daemon)
                                            NULL};
     daemon->client =
         cluster_client_new(daemon->loop, daemon->setup.node, prefixes, something_changed, daemon);
+    cluster_client_expect_profile(daemon->client,
+                                  timing_profile_to_string(daemon->setup.config.profile));
     struct crm_ports ports = {
         .clock = &daemon->clock,
         .store = cluster_client_store(daemon->client),

@@ -359,9 +359,8 @@ static void round_finish(struct round_run *run, const struct crm_output *output,
         }
     }
     round_emit(round, &run->events, committed);
-    int64_t retry_ms = run->input.now_ms + ROUND_RETRY_MS;
-    ret->next_wake_ms =
-        committed || output->next_wake_ms < retry_ms ? output->next_wake_ms : retry_ms;
+    // After a failed write what the core wants next is built on nothing.
+    ret->next_wake_ms = committed ? output->next_wake_ms : run->input.now_ms + ROUND_RETRY_MS;
     ret->exit = output->exit;
     round->exited = output->exit;
     if (crm_round_state(round) != CRM_STATE_MASTER) {

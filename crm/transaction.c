@@ -113,12 +113,14 @@ static int transaction_add_resource(struct transaction *txn, const struct crm_wr
     const struct store_entry *entry = NULL;
     struct resource *resource = NULL;
     int r = transaction_read(txn, key, version, &entry, err);
-    if (r == 0) {
-        r = resource_parse(txn->arena, entry->value, &resource, err);
+    if (r < 0) {
+        return r;
     }
-    if (r == 0) {
-        r = transaction_edit_resource(txn, write, resource, err);
+    if (resource_parse(txn->arena, entry->value, &resource, NULL) < 0) {
+        return 0; // told when it was read; it stays as it is, and the others' changes are not held
+                  // up
     }
+    r = transaction_edit_resource(txn, write, resource, err);
     if (r < 0) {
         return error_prefix(err, "'%s'", key);
     }

@@ -4,7 +4,6 @@
 #include "common/model/corosync_conf.h"
 
 #include <assert.h>
-#include <ctype.h>
 #include <errno.h>
 #include <stdbool.h>
 #include <string.h>
@@ -227,14 +226,19 @@ static int read_close(struct reader *reader, struct error *err)
     return r < 0 ? error_prefix(err, "line %zu", reader->section_lines[reader->depth]) : 0;
 }
 
+static bool is_white(char c)
+{
+    return c == ' ' || (c >= '\t' && c <= '\r');
+}
+
 // Without white space at both ends, in the arena.
 static char *text_trim(struct arena *arena, const char *text, size_t size_bytes)
 {
-    while (size_bytes > 0 && isspace((unsigned char)text[0]) != 0) {
+    while (size_bytes > 0 && is_white(text[0])) {
         text++;
         size_bytes--;
     }
-    while (size_bytes > 0 && isspace((unsigned char)text[size_bytes - 1]) != 0) {
+    while (size_bytes > 0 && is_white(text[size_bytes - 1])) {
         size_bytes--;
     }
     return arena_memdup(arena, text, size_bytes);

@@ -112,6 +112,7 @@ int service_from_json(struct arena *arena, const char *sid, const struct json *j
         (r = json_get_string_if(json, "uid", &service->uid, err)) < 0 ||
         (r = json_get_int_if(json, "timeout", 0, INT32_MAX, &service->timeout_s, err)) < 0 ||
         (r = json_get_bool_if(json, "running", &service->running, err)) < 0 ||
+        (r = json_get_bool_if(json, "unguarded", &service->unguarded, err)) < 0 ||
         (r = service_read_command(json, &service->cmd, err)) < 0 ||
         (r = service_read_failed_nodes(arena, json, service, err)) < 0) {
         return r;
@@ -130,6 +131,9 @@ struct json *service_to_json(struct arena *arena, const struct service *service)
     json_put_string(json, "maintenance_node", service->maintenance_node);
     if (service->timeout_s != SERVICE_TIMEOUT_NONE) {
         json_put_int(json, "timeout", service->timeout_s);
+    }
+    if (service->unguarded) {
+        json_put_int(json, "unguarded", 1);
     }
     if (service->running) {
         json_put_int(json, "running", 1);

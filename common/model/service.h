@@ -52,7 +52,10 @@ struct service {
     const char *target; // NULL unless moving
     int64_t timeout_s;  // SERVICE_TIMEOUT_NONE unless a stop with timeout
     struct service_command cmd;
-    bool running;              // a start was confirmed; only meaningful in started
+    bool running; // a start was confirmed; only meaningful in started
+    // It may run on its node without the protection of a lease: nobody looked after it until now,
+    // and the node's LRM has not answered for it yet. A free lease proves nothing then.
+    bool unguarded;
     const char **failed_nodes; // in the order of failure, may repeat
     size_t failed_nodes_count;
     const char *maintenance_node; // where to return after maintenance, or NULL

@@ -7,6 +7,7 @@
 //   config/groups       section file        older groups
 //   config/datacenter   key: value lines    options                           options.h
 //   config/corosync     text                corosync.conf for all nodes       corosync_conf.h
+//   cluster/profile     text                the timing profile of all nodes   timing.h
 //   guest/<sid>         JSON                definition and place of a guest   guest.h
 //   storage/<id>        section text        where guests' volumes are
 //   manager/status      JSON                the master's view of the nodes    manager_status.h
@@ -16,15 +17,17 @@
 //   live/master         JSON {"node","timestamp"}   the master's sign of life
 //   live/lrm/<node>     JSON                an LRM's status                   lrm_status.h
 //   live/version/<node> text                the version of the software there, where it can differ
+//   live/profile/<node> text                the timing profile that the node runs with
 //   live/corosync/<node>  JSON {"config_version"}  of the corosync.conf that the node has on disk
 #pragma once
 
-#define STORE_KEY_RULES          "config/rules"
-#define STORE_KEY_GROUPS         "config/groups"
-#define STORE_KEY_DATACENTER     "config/datacenter"
-#define STORE_KEY_COROSYNC       "config/corosync"
-#define STORE_KEY_MANAGER_STATUS "manager/status"
-#define STORE_KEY_LIVE_MASTER    "live/master"
+#define STORE_KEY_RULES           "config/rules"
+#define STORE_KEY_GROUPS          "config/groups"
+#define STORE_KEY_DATACENTER      "config/datacenter"
+#define STORE_KEY_COROSYNC        "config/corosync"
+#define STORE_KEY_CLUSTER_PROFILE "cluster/profile"
+#define STORE_KEY_MANAGER_STATUS  "manager/status"
+#define STORE_KEY_LIVE_MASTER     "live/master"
 
 #define STORE_PREFIX_RESOURCE      "resource/"
 #define STORE_PREFIX_GUEST         "guest/"
@@ -35,6 +38,7 @@
 #define STORE_PREFIX_LRM           "live/lrm/"
 #define STORE_PREFIX_NODE_VERSION  "live/version/"
 #define STORE_PREFIX_LIVE_COROSYNC "live/corosync/"
+#define STORE_PREFIX_LIVE_PROFILE  "live/profile/"
 #define STORE_PREFIX_VOLATILE      "live/"
 
 // Lease names, as the reference system has them.

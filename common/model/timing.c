@@ -20,7 +20,8 @@ enum {
     TIMING_STALE_MS = 30 * 1000,
     TIMING_STOP_TIMEOUT_S = 60,
     TIMING_CRM_IDLE_MS = 900 * 1000,
-    TIMING_LRM_IDLE_MS = 600 * 1000,
+    // A node without services gives its lease back soon, so that losing quorum does not reset it.
+    TIMING_LRM_IDLE_MS = 5 * 1000,
     // From the end of the wait to the start of the services: one break of a lease and two commits,
     // with room.
     TIMING_REACTION_MS = 500,

@@ -14,6 +14,7 @@
 #include "common/model/rules_compile.h"
 #include "crm/core/manager.h"
 #include "crm/core/master_round.h"
+#include "crm/core/pointer_table.h"
 
 // ---- compiling
 
@@ -173,17 +174,17 @@ void affinity_apply_groups(struct master_round *round)
 
 // ---- binding
 
-// The sets of a node rule, found by the identity of its compiled node map, which its resources
-// share.
+// The sets of a node rule.
 struct affinity_sets {
-    const struct map_entry *key;
     struct node_set allowed;
     struct node_set preferred;
 };
 
-struct affinity_cache {
-    struct affinity_sets *slots;
-    size_t mask;
+struct affinity_binder {
+    const struct master_round *round;
+    struct pointer_table
+        sets; // a rule's compiled nodes, which its resources share → struct affinity_sets *
+    struct pointer_table items; // struct affinity_entry * → struct item *
 };
 
 static void affinity_resolve(const struct master_round *round, const struct map *nodes,
@@ -207,30 +208,25 @@ static void affinity_resolve(const struct master_round *round, const struct map 
     }
 }
 
-static const struct affinity_sets *affinity_get_sets(const struct master_round *round,
-                                                     struct affinity_cache *cache,
+static const struct affinity_sets *affinity_get_sets(struct affinity_binder *binder,
                                                      const struct map *nodes)
 {
-    size_t position = ((uintptr_t)nodes->entries >> 4) & cache->mask;
-    while (cache->slots[position].key != NULL && cache->slots[position].key != nodes->entries) {
-        position = (position + 1) &
-                   cache->mask; // ends: the table has twice as many slots as there are keys
-    }
-    struct affinity_sets *sets = &cache->slots[position];
-    if (sets->key == NULL) {
-        sets->key = nodes->entries;
-        affinity_resolve(round, nodes, sets);
+    struct affinity_sets *sets = pointer_table_find(&binder->sets, nodes->entries);
+    if (sets == NULL) {
+        sets = arena_new_of(binder->round->arena, struct affinity_sets);
+        affinity_resolve(binder->round, nodes, sets);
+        pointer_table_add(&binder->sets, nodes->entries, sets);
     }
     return sets;
 }
 
-static struct item **affinity_find_items(const struct master_round *round,
+static struct item **affinity_find_items(const struct affinity_binder *binder,
                                          const struct map *partners, size_t *ret_count)
 {
-    struct item **items = arena_array_of(round->arena, struct item *, partners->count);
+    struct item **items = arena_array_of(binder->round->arena, struct item *, partners->count);
     size_t count = 0;
     map_each (entry, partners) {
-        struct item *item = master_round_item(round, entry->key);
+        struct item *item = pointer_table_find(&binder->items, entry->value);
         if (item != NULL) {
             items[count++] = item;
         }
@@ -239,33 +235,40 @@ static struct item **affinity_find_items(const struct master_round *round,
     return items;
 }
 
-static void affinity_bind_item(const struct master_round *round, struct affinity_cache *cache,
-                               const struct affinity_entry *entry, struct item *item)
+static void affinity_bind_item(struct affinity_binder *binder, const struct affinity_entry *entry,
+                               struct item *item)
 {
-    struct item_affinity *bound = arena_new_of(round->arena, struct item_affinity);
+    struct item_affinity *bound = arena_new_of(binder->round->arena, struct item_affinity);
     bound->has_nodes = entry->has_nodes;
     if (entry->has_nodes && entry->nodes.count > 0) {
-        const struct affinity_sets *sets = affinity_get_sets(round, cache, &entry->nodes);
+        const struct affinity_sets *sets = affinity_get_sets(binder, &entry->nodes);
         bound->allowed = sets->allowed;
         bound->preferred = sets->preferred;
     }
-    bound->positives = affinity_find_items(round, &entry->positive, &bound->positives_count);
-    bound->negatives = affinity_find_items(round, &entry->negative, &bound->negatives_count);
+    bound->positives = affinity_find_items(binder, &entry->positive, &bound->positives_count);
+    bound->negatives = affinity_find_items(binder, &entry->negative, &bound->negatives_count);
     item->affinity = bound;
 }
 
 void affinity_bind(struct master_round *round)
 {
     const struct map *entries = &round->manager->rules.affinity->entries;
-    struct affinity_cache cache = {.mask = 1};
-    while (cache.mask < 2 * entries->count) {
-        cache.mask = cache.mask * 2 + 1;
-    }
-    cache.slots = arena_array_of(round->arena, struct affinity_sets, cache.mask + 1);
+    struct affinity_binder binder = {.round = round};
+    pointer_table_init(round->arena, &binder.sets, entries->count);
+    pointer_table_init(round->arena, &binder.items, entries->count);
+    size_t at = 0; // both are ascending by sid
     map_each (entry, entries) {
-        struct item *item = master_round_item(round, entry->key);
+        while (at < round->items_count && strcmp(round->items[at].sid, entry->key) < 0) {
+            at++;
+        }
+        if (at < round->items_count && strcmp(round->items[at].sid, entry->key) == 0) {
+            pointer_table_add(&binder.items, entry->value, &round->items[at]);
+        }
+    }
+    map_each (entry, entries) {
+        struct item *item = pointer_table_find(&binder.items, entry->value);
         if (item != NULL) {
-            affinity_bind_item(round, &cache, entry->value, item);
+            affinity_bind_item(&binder, entry->value, item);
         }
     }
 }

@@ -156,6 +156,11 @@ static const char *commands_arm(struct master_round *round, const struct command
     (void)master_round_event(round, EVENT_LEVEL_NOTICE, "arm");
     for (size_t i = 0; round->disarm == DISARM_MODE_IGNORE && i < round->items_count; i++) {
         struct item *item = &round->items[i];
+        if (item->record != NULL && !round->classic) {
+            // What its LRM says of it counts only from here on.
+            item_edit(round, item)->unguarded = true;
+            item_edit(round, item)->uid = master_round_uid(round);
+        }
         int place = master_round_node(round, item->guest_node);
         if (item->record == NULL || place == NODE_NONE || place == item->node) {
             continue;
@@ -189,25 +194,40 @@ static const char *commands_handle(struct master_round *round, const struct crm_
     return handlers[entry->command->kind](round, entry->command);
 }
 
+// Puts the last event in front of those that were told since: a command is told before what it
+// leads to.
+static void commands_tell_first(struct master_round *round, size_t position)
+{
+    struct pointer_list *events = &round->output->events;
+    void *last = events->items[events->count - 1];
+    for (size_t i = events->count - 1; i > position; i--) {
+        events->items[i] = events->items[i - 1];
+    }
+    events->items[position] = last;
+}
+
+static void commands_take(struct master_round *round, const struct crm_command *entry)
+{
+    size_t position = round->output->events.count;
+    const char *refusal = commands_handle(round, entry);
+    struct event *event = refusal != NULL
+                              ? master_round_event(round, EVENT_LEVEL_ERROR, "command-refused")
+                              : master_round_event(round, EVENT_LEVEL_INFO, "command");
+    master_round_text(round, event, "id", entry->id);
+    master_round_text(round, event, "text", entry->text);
+    master_round_text(round, event, "by", entry->command != NULL ? entry->command->by : NULL);
+    master_round_text(round, event, "reason", refusal);
+    commands_tell_first(round, position);
+    struct crm_write_answer *answer = arena_new_of(round->arena, struct crm_write_answer);
+    *answer =
+        (struct crm_write_answer){.id = entry->id, .refused = refusal != NULL, .reason = refusal};
+    pointer_list_add(round->arena, &round->answers, answer);
+}
+
 void commands_process(struct master_round *round)
 {
     const struct crm_documents *documents = round->input->documents;
     for (size_t i = 0; i < documents->commands_count; i++) {
-        const struct crm_command *entry = &documents->commands[i];
-        // The event comes first: what the command leads to follows it.
-        struct event *event = master_round_event(round, EVENT_LEVEL_INFO, "command");
-        master_round_text(round, event, "id", entry->id);
-        master_round_text(round, event, "text", entry->text);
-        master_round_text(round, event, "by", entry->command != NULL ? entry->command->by : NULL);
-        const char *refusal = commands_handle(round, entry);
-        if (refusal != NULL) {
-            event->name = "command-refused";
-            event->level = EVENT_LEVEL_ERROR;
-            master_round_text(round, event, "reason", refusal);
-        }
-        struct crm_write_answer *answer = arena_new_of(round->arena, struct crm_write_answer);
-        *answer = (struct crm_write_answer){
-            .id = entry->id, .refused = refusal != NULL, .reason = refusal};
-        pointer_list_add(round->arena, &round->answers, answer);
+        commands_take(round, &documents->commands[i]);
     }
 }

@@ -165,17 +165,34 @@ static const struct manager_node *crm_stored_node(const struct crm_call *call, c
     return map_find(&call->input->documents->status->nodes, node);
 }
 
+// Nobody else is in the quorate part of the cluster: it is this node or none. Fencing of this node
+// is called off then (fencing.c), since there is nobody to prove it and nobody else to run
+// anything.
+static bool crm_is_alone(const struct crm_call *call)
+{
+    const struct member_list *members = &call->input->members;
+    for (size_t i = 0; i < members->count; i++) {
+        if (members->members[i].online && strcmp(members->members[i].node, call->crm->node) != 0) {
+            return false;
+        }
+    }
+    return !call->crm->classic;
+}
+
 static bool crm_is_healthy(const struct crm_call *call)
 {
     const struct crm_input *input = call->input;
-    if (!input->member_ok || !input->members.quorate || !input->view_ok || !crm_is_readable(call) ||
-        crm_has_fenced_service(call)) {
+    if (!input->member_ok || !input->members.quorate || !input->view_ok || !crm_is_readable(call)) {
         return false;
+    }
+    if (crm_is_alone(call)) {
+        return true;
     }
     // A node that is to be fenced must not be the one that decides about it: as master it would end
     // each round early.
     const struct manager_node *own = crm_stored_node(call, call->crm->node);
-    return call->crm->classic || own == NULL || own->state != NODE_STATE_FENCE;
+    bool fenced = !call->crm->classic && own != NULL && own->state == NODE_STATE_FENCE;
+    return !fenced && !crm_has_fenced_service(call);
 }
 
 // Without resources there is still something to do for a master: what an earlier one left.

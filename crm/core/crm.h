@@ -41,7 +41,7 @@ struct crm_slot {
     const char *guest_node;          // NULL: there is no such guest
     const char *guest_lock;          // NULL: not locked
     const struct service *record;    // NULL: the master does not know it
-    bool unreadable;                 // its record was never readable: leave the service alone
+    bool unreadable;                 // it cannot be known or done: leave the service alone
 };
 
 struct crm_command {

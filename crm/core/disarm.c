@@ -128,11 +128,12 @@ bool disarm_process(struct master_round *round)
         return false;
     }
     for (size_t i = 0; i < round->items_count; i++) {
-        if (round->items[i].record != NULL) {
-            disarm_take(round, &round->items[i]);
+        struct item *item = &round->items[i];
+        if (item->record != NULL && !master_round_is_full(round, item)) {
+            disarm_take(round, item);
         }
     }
-    if (!round->disarmed && disarm_is_everywhere(round)) {
+    if (!round->disarmed && !round->truncated && disarm_is_everywhere(round)) {
         (void)master_round_event(round, EVENT_LEVEL_NOTICE, "disarm-done");
         round->disarmed = true;
     }

@@ -31,6 +31,46 @@ static bool fencing_is_committed(const struct master_round *round, const struct 
            strcmp(item->stored->node, item->record->node) == 0;
 }
 
+static bool fencing_is_alone(const struct master_round *round, int own)
+{
+    for (int i = 0; i < round->nodes_count; i++) {
+        if (i != own && round->nodes[i].member_online) {
+            return false;
+        }
+    }
+    return own != NODE_NONE && round->nodes[own].member_online;
+}
+
+// INV-1: what is in `fence` here was given to nobody else, and nobody else could take it: it stays
+// this node's.
+static void fencing_keep(struct master_round *round, struct item *item)
+{
+    struct event *event =
+        master_round_event_of(round, EVENT_LEVEL_NOTICE, "recover", item->sid, NULL);
+    master_round_text(round, event, "from", item->record->node);
+    master_round_text(round, event, "to", item->record->node);
+    master_round_text(round, event, "reason", "no other node is online");
+    item_change_state(round, item, SVC_STATE_RECOVERY);
+    item_change_at(round, item, item_wanted(item), item->node);
+}
+
+void fencing_call_off_own(struct master_round *round)
+{
+    int own = master_round_node(round, round->own);
+    if (round->classic || !fencing_is_alone(round, own)) {
+        return;
+    }
+    if (round->nodes[own].state == NODE_STATE_FENCE) {
+        node_state_move(round, own, NODE_STATE_UNKNOWN);
+    }
+    for (size_t i = 0; i < round->items_count; i++) {
+        struct item *item = &round->items[i];
+        if (item->record != NULL && item->node == own && item->record->state == SVC_STATE_FENCE) {
+            fencing_keep(round, item);
+        }
+    }
+}
+
 static bool fencing_is_due(const struct master_round *round, const struct item *item)
 {
     return item->record != NULL && item->record->state == SVC_STATE_FENCE &&
@@ -56,7 +96,8 @@ static bool fencing_may_ask(struct master_round *round, int node,
     if (entry->proof != FENCE_PROOF_UNASKED || strcmp(entry->name, round->own) == 0) {
         return false;
     }
-    if (!round->classic && (!entry->fence_stored || node_set_has(uncommitted, node))) {
+    if (round->truncated ||
+        (!round->classic && (!entry->fence_stored || node_set_has(uncommitted, node)))) {
         round->fence_soon = true;
         return false;
     }

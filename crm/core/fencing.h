@@ -8,6 +8,8 @@
 
 struct master_round;
 
+// Where rounds follow events and no other node is online: calls the fencing of this node off.
+void fencing_call_off_own(struct master_round *round);
 // Asks for the leases of all nodes that need fencing and have not been asked for in this round.
 // False when there is nothing to ask.
 bool fencing_ask(struct master_round *round);

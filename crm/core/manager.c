@@ -159,23 +159,42 @@ static void manager_add_service(struct master_round *round, struct item *item)
     record->node = item->guest_node;
     record->uid = master_round_uid(round);
     record->timeout_s = SERVICE_TIMEOUT_NONE;
+    record->unguarded = !round->classic;
     item->record = record;
     item->edited = record;
+    round->changes++;
     (void)master_round_event_of(round, EVENT_LEVEL_NOTICE, "service-added", item->sid,
                                 record->node);
+}
+
+// INV-2: a guest that nobody looked after may run on a node that cannot be reached, with no lease
+// that could prove its end. It is taken under HA when its node is back.
+static bool manager_may_add(struct master_round *round, const struct item *item)
+{
+    if (round->classic || round->nodes[item->node].member_online) {
+        return true;
+    }
+    if (round->tick) {
+        (void)master_round_event_of(round, EVENT_LEVEL_WARNING, "service-add-deferred", item->sid,
+                                    item->guest_node);
+    }
+    return false;
 }
 
 static void manager_update_services(struct master_round *round)
 {
     for (size_t i = 0; i < round->items_count; i++) {
         struct item *item = &round->items[i];
-        if (item->record == NULL && manager_is_wanted(item) && item->node != NODE_NONE) {
+        bool wanted = item->record == NULL && manager_is_wanted(item) && item->node != NODE_NONE;
+        if (wanted && manager_may_add(round, item) && !master_round_is_full(round, item)) {
             manager_add_service(round, item);
         }
     }
     for (size_t i = 0; i < round->items_count; i++) {
         struct item *item = &round->items[i];
-        if (item->record != NULL && !manager_is_wanted(item)) {
+        bool stale = item->record != NULL && !manager_is_wanted(item);
+        if (stale && !master_round_is_full(round, item)) {
+            round->changes++;
             item->record = NULL;
             item->edited = NULL;
             (void)master_round_event_of(round, EVENT_LEVEL_NOTICE, "service-removed", item->sid,
@@ -199,6 +218,7 @@ static bool manager_prepare(struct master_round *round)
     if (round->aborted) {
         return false;
     }
+    fencing_call_off_own(round);
     node_state_update(round);
     if (!manager_is_fit(round)) {
         return false;
@@ -230,7 +250,8 @@ static void manager_pass(struct master_round *round)
     round->repeat = false;
     for (size_t i = 0; i < round->items_count; i++) {
         struct item *item = &round->items[i];
-        if (item->record == NULL || (round->deferred && !item->deferred)) {
+        if (item->record == NULL || (round->deferred && !item->deferred) ||
+            master_round_is_full(round, item)) {
             continue;
         }
         enum svc_state before = item->record->state;
@@ -268,7 +289,7 @@ static void manager_note_quiet(struct master_round *round)
     struct manager *manager = round->manager;
     // A lease that was asked for is asked for again: its answer may be on the way.
     manager->quiet = !round->classic && !round->output->write.wanted && !round->fence_soon &&
-                     !round->lease_asked;
+                     !round->truncated && !round->lease_asked;
     manager->quiet_generation = round->input->documents->generation;
     manager->quiet_members = manager_digest_members(round->input);
     manager->quiet_until_ms = round->wake_ms;
@@ -279,7 +300,7 @@ static enum manager_outcome manager_end(struct master_round *round)
     if (!round->aborted) {
         master_round_finish(round);
     }
-    if (round->fence_soon) {
+    if (round->fence_soon || round->truncated) {
         master_round_wake(round, round->input->now_ms); // right after the write
     }
     round->output->sign_of_life = true;

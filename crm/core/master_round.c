@@ -11,6 +11,9 @@
 #include "crm/core/manager.h"
 #include "crm/core/transitions.h"
 
+// Records and guests of so many services fit into one transaction with room to spare.
+enum { MASTER_ROUND_CHANGES_MAX = 4000 };
+
 struct event *master_round_event(struct master_round *round, enum event_level level,
                                  const char *name)
 {
@@ -280,15 +283,60 @@ bool master_round_is_delayed(struct master_round *round, int node, int64_t delay
 
 bool master_round_is_lost(struct master_round *round, int node)
 {
+    // INV-1: an LRM that gave its lease back for a disarming left its services running without a
+    // watchdog, so that its free lease proves nothing. The node is waited for.
+    if (!round->classic && node != NODE_NONE && round->nodes[node].mode == LRM_MODE_DISARM) {
+        return false;
+    }
     return master_round_is_delayed(round, node, round->timing->fence_delay_ms);
 }
 
+// Whether the node's LRM said last that it held its lease, and so had its watchdog armed.
+static bool round_is_protected(const struct master_round *round, int node)
+{
+    const struct lrm_status *lrm = node != NODE_NONE ? round->nodes[node].lrm : NULL;
+    if (lrm == NULL) {
+        return false;
+    }
+    switch (lrm->state) {
+    case LRM_STATE_ACTIVE:
+    case LRM_STATE_MAINTENANCE:
+    case LRM_STATE_LOST_AGENT_LOCK:
+        return true;
+    case LRM_STATE_STARTUP:
+    case LRM_STATE_WAIT_FOR_AGENT_LOCK:
+    case LRM_STATE_MAX:
+        break;
+    }
+    return false;
+}
+
+bool master_round_is_lost_for(struct master_round *round, const struct item *item)
+{
+    // INV-2: the lease of a node whose LRM never took it is free, whatever runs there. What may run
+    // unguarded is waited for until the node is back.
+    if (item->record->unguarded && !round_is_protected(round, item->node)) {
+        return false;
+    }
+    return master_round_is_lost(round, item->node);
+}
+
 // ---- services
+
+bool master_round_is_full(struct master_round *round, const struct item *item)
+{
+    if (round->classic || item->edited != NULL || round->changes < MASTER_ROUND_CHANGES_MAX) {
+        return false;
+    }
+    round->truncated = true;
+    return true;
+}
 
 struct service *item_edit(struct master_round *round, struct item *item)
 {
     assert(item->record != NULL);
     if (item->edited == NULL) {
+        round->changes++;
         item->edited = arena_new_of(round->arena, struct service);
         *item->edited = *item->record;
         item->record = item->edited;
@@ -324,8 +372,12 @@ void item_change(struct master_round *round, struct item *item, const struct cha
     const char *from = svc_state_to_string(record->state);
     transition_move(&transitions_service, &state, (int)change->to);
 
-    usage_remove(round->usage, item);
+    if (round->usage != NULL) {
+        usage_remove(round->usage, item);
+    }
     if (change->node != NODE_NONE) {
+        // Where it comes to, nothing of it runs yet.
+        record->unguarded = record->unguarded && change->node == item->node;
         item->node = change->node;
         record->node = round->nodes[change->node].name;
     }
@@ -336,7 +388,9 @@ void item_change(struct master_round *round, struct item *item, const struct cha
     record->cmd = (struct service_command){.kind = SERVICE_COMMAND_NONE};
     record->running = false;
     record->uid = master_round_uid(round);
-    usage_add(round, item);
+    if (round->usage != NULL) { // before it is built, it will count what it then finds
+        usage_add(round, item);
+    }
 
     struct event *event = master_round_event(round, EVENT_LEVEL_NOTICE, "service-state");
     master_round_text(round, event, "sid", item->sid);
@@ -375,7 +429,8 @@ static bool service_is_equal(const struct service *a, const struct service *b)
     if (a->state != b->state || !round_is_same(a->node, b->node) ||
         !round_is_same(a->uid, b->uid) || !round_is_same(a->target, b->target) ||
         a->timeout_s != b->timeout_s || !service_command_is_equal(&a->cmd, &b->cmd) ||
-        a->running != b->running || !round_is_same(a->maintenance_node, b->maintenance_node) ||
+        a->running != b->running || a->unguarded != b->unguarded ||
+        !round_is_same(a->maintenance_node, b->maintenance_node) ||
         a->failed_nodes_count != b->failed_nodes_count) {
         return false;
     }

@@ -96,6 +96,8 @@ struct master_round {
     struct pointer_list answers; // struct crm_write_answer *
     const char *new_rules;       // group migration
     bool groups_remove;
+    size_t changes;   // records that were touched
+    bool truncated;   // there is more to do than one write may hold; the next round goes on at once
     bool lease_asked; // of some node, in this round
     bool fence_soon;  // a proof can be sought as soon as the intent is committed
     int64_t wake_ms;
@@ -125,7 +127,14 @@ void master_round_wake(struct master_round *round, int64_t at_ms);
 bool master_round_is_delayed(struct master_round *round, int node, int64_t delay_ms) WARN_UNUSED;
 // The same with the delay before fencing.
 bool master_round_is_lost(struct master_round *round, int node) WARN_UNUSED;
+// Whether the service's node is lost and the end of its lease would prove that the service does not
+// run there.
+bool master_round_is_lost_for(struct master_round *round, const struct item *item) WARN_UNUSED;
 bool master_round_is_online(const struct master_round *round, int node) WARN_UNUSED;
+
+// Whether the item must wait for the next round, since this one's write would become too large.
+// Then it is not to be touched. Never in classic replay.
+bool master_round_is_full(struct master_round *round, const struct item *item) WARN_UNUSED;
 
 // The record to change; a private copy from the first time on. The item must have a record.
 struct service *item_edit(struct master_round *round, struct item *item) WARN_UNUSED;

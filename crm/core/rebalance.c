@@ -12,6 +12,10 @@
 #include "crm/core/placement.h"
 #include "crm/core/usage.h"
 
+// Each candidate is weighed over all nodes. A cluster that is too large for all of them only looks
+// at its busiest node.
+enum { REBALANCE_WORK_MAX = 50 * 1000 * 1000 };
+
 static bool rebalance_is_moving(const struct item *item)
 {
     return item->record->state == SVC_STATE_MIGRATE || item->record->state == SVC_STATE_RELOCATE;
@@ -104,9 +108,12 @@ static void rebalance_add(const struct master_round *round, struct rebalance_can
 static void rebalance_collect(const struct master_round *round,
                               struct rebalance_candidates *candidates)
 {
+    size_t nodes = (size_t)round->nodes_count;
+    bool all = round->items_count * nodes * nodes <= REBALANCE_WORK_MAX;
+    int source = all ? NODE_NONE : usage_busiest(round);
     for (size_t i = 0; i < round->items_count; i++) {
         struct usage_move move;
-        if (!rebalance_weigh(round, &round->items[i], &move)) {
+        if (!rebalance_weigh(round, &round->items[i], &move) || (!all && move.source != source)) {
             continue;
         }
         struct node_set targets = rebalance_targets(round, &round->items[i]);

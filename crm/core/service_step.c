@@ -250,7 +250,7 @@ static void step_started_place(struct master_round *round, struct item *item)
 static void step_started(struct master_round *round, struct item *item)
 {
     if (!master_round_is_online(round, item->node)) {
-        bool lost = master_round_is_lost(round, item->node);
+        bool lost = master_round_is_lost_for(round, item);
         if (lost) {
             item_change_state(round, item, SVC_STATE_FENCE);
         }
@@ -286,7 +286,7 @@ static void step_request_stop(struct master_round *round, struct item *item)
     } else if (result != NULL) {
         step_tell_result(round, item, EVENT_LEVEL_ERROR, "service-stop-failed", result);
         item_change_state(round, item, SVC_STATE_ERROR);
-    } else if (master_round_is_lost(round, item->node)) {
+    } else if (master_round_is_lost_for(round, item)) {
         item_change_state(round, item, SVC_STATE_FENCE);
     }
 }
@@ -335,7 +335,7 @@ static void step_stopped(struct master_round *round, struct item *item)
     }
     bool maintenance =
         item->node != NODE_NONE && round->nodes[item->node].state == NODE_STATE_MAINTENANCE;
-    if (master_round_is_lost(round, item->node) && !maintenance) {
+    if (master_round_is_lost_for(round, item) && !maintenance) {
         item_change_state(round, item, SVC_STATE_FENCE);
         return;
     }
@@ -367,7 +367,7 @@ static void step_moving(struct master_round *round, struct item *item)
         return;
     }
     // Classic replay goes on to here after two of the results. Live, the next pass sees to it.
-    if ((result == NULL || round->classic) && master_round_is_lost(round, item->node)) {
+    if ((result == NULL || round->classic) && master_round_is_lost_for(round, item)) {
         item_change_state(round, item, SVC_STATE_FENCE);
     }
 }
@@ -378,6 +378,7 @@ static void step_freeze(struct master_round *round, struct item *item)
 {
     if (item->node != NODE_NONE && round->nodes[item->node].mode == LRM_MODE_ACTIVE) {
         item_change_state(round, item, item_wanted(item));
+        item_edit(round, item)->unguarded = !round->classic; // its lease was given back meanwhile
     }
 }
 
@@ -429,6 +430,9 @@ static void step_by_state(struct master_round *round, struct item *item)
 void service_step(struct master_round *round, struct item *item)
 {
     assert(item->record != NULL);
+    if (item->record->unguarded && item_result(round, item) != NULL) {
+        item_edit(round, item)->unguarded = false; // an LRM acts only under its lease
+    }
     step_by_state(round, item);
     enum svc_state state = item->record->state;
     bool freezable =

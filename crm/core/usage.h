@@ -28,6 +28,10 @@ void usage_score(struct master_round *round, const struct item *item, double *sc
 // How unevenly the load lies on the nodes; 0 in basic mode.
 double usage_imbalance(const struct master_round *round) WARN_UNUSED;
 
+// The node with the highest load, the first by name of equals; NODE_NONE when no node is online.
+// Not in basic mode.
+int usage_busiest(const struct master_round *round) WARN_UNUSED;
+
 // One way of making the load more even: moving some services together.
 struct usage_move {
     const char *sid; // the leader's

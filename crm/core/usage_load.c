@@ -120,6 +120,23 @@ double usage_imbalance(const struct master_round *round)
     return load_table_imbalance(&table);
 }
 
+int usage_busiest(const struct master_round *round)
+{
+    struct load_table table;
+    load_table_init(round, &table);
+    load_table_set_present(round->usage, &table);
+    int busiest = NODE_NONE;
+    double highest = -1.0;
+    for (size_t row = 0; row < table.count; row++) {
+        double load = table.cpu_loads[row] + table.mem_loads[row];
+        if (load > highest) {
+            highest = load;
+            busiest = table.nodes[row];
+        }
+    }
+    return busiest;
+}
+
 static void load_table_shift(const struct usage *usage, struct load_table *table, int node,
                              double cpu, double mem)
 {

@@ -291,6 +291,60 @@ static void master_goes_idle_after_ninety_rounds_of_nothing(void **state)
     assert_true(cluster_acted(cluster, CRM_ACTION_LEASE_RELEASE, LEASE_MANAGER));
 }
 
+static void master_goes_idle_by_time_where_rounds_follow_events(void **state)
+{
+    struct cluster *cluster CLEANUP(cluster_freep) =
+        cluster_with_service(*state, TIMING_PROFILE_BALANCED);
+    cluster_become_master(cluster);
+    cluster_slot(cluster, "ct:100")->resource = NULL;
+    cluster->documents.resources_count = 0;
+    cluster_round(cluster);
+    for (int i = 0; i < 3000; i++) { // many rounds, little time
+        cluster->input.now_ms += 10;
+        cluster_round(cluster);
+    }
+    assert_int_equal(crm_state_get(cluster->crm), CRM_STATE_MASTER);
+    cluster_pass(cluster, 900);
+    cluster_round(cluster);
+    assert_int_equal(crm_state_get(cluster->crm), CRM_STATE_WAIT_FOR_QUORUM);
+}
+
+static void new_master_of_a_disarmed_cluster_arms_nothing(void **state)
+{
+    struct cluster *cluster CLEANUP(cluster_freep) =
+        cluster_with_service(*state, TIMING_PROFILE_CLASSIC);
+    cluster->status->disarm = DISARM_MODE_FREEZE;
+    cluster->status->disarmed = true;
+    cluster_round(cluster);
+    assert_int_equal(crm_state_get(cluster->crm), CRM_STATE_MASTER);
+    assert_false(cluster_acted(cluster, CRM_ACTION_WATCHDOG_ARM, NULL));
+    assert_int_equal(cluster_events_count(cluster, "crm-disarmed"), 1);
+}
+
+static void master_that_is_to_end_ends_when_it_lost_the_lease(void **state)
+{
+    struct cluster *cluster CLEANUP(cluster_freep) =
+        cluster_with_service(*state, TIMING_PROFILE_CLASSIC);
+    cluster_become_master(cluster);
+    cluster->input.shutdown = true;
+    cluster_lease(cluster, LEASE_MANAGER, LEASE_BUSY);
+    cluster_round(cluster);
+    assert_true(cluster->output.exit);
+    assert_true(cluster_acted(cluster, CRM_ACTION_WATCHDOG_DISARM, NULL));
+}
+
+static void more_nodes_than_fit_stop_the_round(void **state)
+{
+    struct cluster *cluster CLEANUP(cluster_freep) =
+        cluster_with_service(*state, TIMING_PROFILE_CLASSIC);
+    for (int i = 0; i < 600; i++) {
+        (void)cluster_node(cluster, arena_printf(*state, "other%d", i), NODE_STATE_UNKNOWN);
+    }
+    cluster_round(cluster);
+    assert_int_equal(cluster_events_count(cluster, "too-many-nodes"), 1);
+    assert_false(cluster->output.write.wanted);
+}
+
 static void stale_watchdog_of_a_process_before_is_given_back(void **state)
 {
     struct cluster *cluster CLEANUP(cluster_freep) =
@@ -371,6 +425,26 @@ static void quiet_master_notices_every_kind_of_change(void **state)
     }
 }
 
+// One write stays within what a transaction may hold; the rest follows at once.
+static void many_changes_are_spread_over_rounds_live(void **state)
+{
+    struct cluster *cluster CLEANUP(cluster_freep) =
+        cluster_new(*state, TIMING_PROFILE_BALANCED, 3);
+    cluster_settle_nodes(cluster);
+    for (int i = 0; i < 10000; i++) {
+        (void)cluster_resource(cluster, arena_printf(*state, "ct:%d", 10000 + i), "node2",
+                               REQUEST_STATE_STARTED);
+    }
+    for (size_t left = 10000; left > 0; left -= left < 4000 ? left : 4000) {
+        cluster_round(cluster);
+        assert_int_equal(cluster->output.write.records.count, left < 4000 ? left : 4000);
+        assert_true(left <= 4000 || cluster->output.next_wake_ms <= cluster->input.now_ms);
+    }
+    assert_int_equal(cluster->documents.records_count, 10000);
+    cluster_round(cluster);
+    assert_false(cluster->output.write.wanted);
+}
+
 static void unreadable_service_blocks_no_other(void **state)
 {
     struct cluster *cluster CLEANUP(cluster_freep) =
@@ -417,10 +491,15 @@ int main(void)
         fixture_test(master_shutdown_releases_lease_after_watchdog),
         fixture_test(others_end_when_asked),
         fixture_test(master_goes_idle_after_ninety_rounds_of_nothing),
+        fixture_test(master_goes_idle_by_time_where_rounds_follow_events),
+        fixture_test(new_master_of_a_disarmed_cluster_arms_nothing),
+        fixture_test(master_that_is_to_end_ends_when_it_lost_the_lease),
+        fixture_test(more_nodes_than_fit_stop_the_round),
         fixture_test(stale_watchdog_of_a_process_before_is_given_back),
         fixture_test(same_input_gives_same_bytes),
         fixture_test(idle_round_writes_nothing),
         fixture_test(quiet_master_notices_every_kind_of_change),
+        fixture_test(many_changes_are_spread_over_rounds_live),
         fixture_test(unreadable_service_blocks_no_other),
         fixture_test(failed_write_is_decided_anew),
     };

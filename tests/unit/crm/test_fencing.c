@@ -209,6 +209,51 @@ static void own_lease_is_never_asked_for(void **state)
     assert_string_equal(cluster_moves(cluster, "ct:100"), "");
 }
 
+// INV-2: nobody held a lease for a guest that was not under HA, so that a free lease proves nothing
+// about it.
+static void service_on_an_offline_node_is_not_added_live(void **state)
+{
+    struct cluster *cluster CLEANUP(cluster_freep) =
+        cluster_new(*state, TIMING_PROFILE_BALANCED, 3);
+    cluster_settle_nodes(cluster);
+    cluster_set_online(cluster, "node3", false);
+    (void)cluster_resource(cluster, "ct:300", "node3", REQUEST_STATE_STARTED);
+    cluster_agent_lease(cluster, "node3", LEASE_ACQUIRED);
+    for (int i = 0; i < 20; i++) {
+        cluster_round(cluster);
+        assert_null(cluster_record(cluster, "ct:300"));
+        cluster_pass(cluster, 10);
+    }
+    cluster_set_online(cluster, "node3", true);
+    cluster_round(cluster);
+    assert_string_equal(cluster_record(cluster, "ct:300")->node, "node3");
+}
+
+// INV-15: it was about to be fenced when the others died, and is all that is left (its operator
+// forced quorum).
+static void fencing_of_the_only_node_is_called_off_live(void **state)
+{
+    struct cluster *cluster CLEANUP(cluster_freep) =
+        cluster_new(*state, TIMING_PROFILE_BALANCED, 3);
+    cluster_settle_nodes(cluster);
+    (void)cluster_node(cluster, "node1", NODE_STATE_FENCE);
+    (void)cluster_service(cluster, "ct:100", SVC_STATE_FENCE, "node1", REQUEST_STATE_STARTED);
+    (void)cluster_service(cluster, "ct:200", SVC_STATE_STARTED, "node2", REQUEST_STATE_STARTED);
+    cluster_round(cluster);
+    assert_int_equal(crm_state_get(cluster->crm),
+                     CRM_STATE_WAIT_FOR_QUORUM); // another one can do it
+    cluster_set_online(cluster, "node2", false);
+    cluster_set_online(cluster, "node3", false);
+    cluster_round(cluster);
+    assert_int_equal(crm_state_get(cluster->crm), CRM_STATE_MASTER);
+    assert_int_equal(cluster_node_state(cluster, "node1"), NODE_STATE_ONLINE);
+    assert_string_equal(cluster_moves(cluster, "ct:100"), "fence>recovery recovery>started");
+    assert_string_equal(cluster_record(cluster, "ct:100")->node, "node1");
+    assert_false(cluster_acted(cluster, CRM_ACTION_LEASE_ACQUIRE, "ha_agent_node1_lock"));
+    // The others' services need their proof all the same.
+    assert_int_equal(cluster_record(cluster, "ct:200")->state, SVC_STATE_STARTED);
+}
+
 // ---- recovery
 
 static struct cluster *cluster_in_recovery(struct arena *arena, enum request_state request)
@@ -281,6 +326,23 @@ static void recovery_follows_a_guest_that_had_been_moved(void **state)
     assert_null(cluster_guest_write(cluster, "ct:300"));
 }
 
+// The cut-off node may still run its services: nothing there is guarded.
+static void node_that_gave_its_lease_back_disarmed_is_waited_for_live(void **state)
+{
+    struct cluster *cluster CLEANUP(cluster_freep) =
+        cluster_with_lost(*state, TIMING_PROFILE_BALANCED, false);
+    cluster_lrm(cluster, "node3", LRM_MODE_DISARM);
+    for (int i = 0; i < 3; i++) {
+        cluster_pass(cluster, 60);
+        cluster_round(cluster);
+        assert_string_equal(cluster_moves(cluster, "ct:300"), "");
+        assert_false(cluster_acted(cluster, CRM_ACTION_LEASE_ACQUIRE, LEASE3));
+    }
+    cluster_lrm(cluster, "node3", LRM_MODE_ACTIVE);
+    cluster_round(cluster);
+    assert_string_equal(cluster_moves(cluster, "ct:300"), "started>fence");
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -295,6 +357,9 @@ int main(void)
         fixture_test(lease_is_given_back_after_the_write_live),
         fixture_test(busy_lease_wakes_when_it_can_be_had_live),
         fixture_test(own_lease_is_never_asked_for),
+        fixture_test(service_on_an_offline_node_is_not_added_live),
+        fixture_test(fencing_of_the_only_node_is_called_off_live),
+        fixture_test(node_that_gave_its_lease_back_disarmed_is_waited_for_live),
         fixture_test(recovery_without_node_fails_and_goes_on_trying),
         fixture_test(recovery_of_disabled_without_node_ends_in_stopped),
         fixture_test(recovery_removes_left_locks_only),

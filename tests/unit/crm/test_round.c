@@ -8,6 +8,7 @@
 
 #include "common/base/alloc.h"
 #include "common/base/arena.h"
+#include "common/model/service.h"
 #include "common/model/store_keys.h"
 #include "tests/lib/crm_fakes.h"
 #include "tests/lib/fixture.h"
@@ -213,8 +214,20 @@ static void stop_command_edits_only_the_state_of_the_resource(void **state)
 
 // ---- recovery
 
+// Node3's LRM says that it is in this state: "active" is with its lease held and watchdog armed.
+static void put_lrm3(struct crm_fakes *fakes, const char *lrm_state)
+{
+    struct arena *arena CLEANUP(arena_freep) = arena_new();
+    fake_store_put(fakes->store, "live/lrm/node3",
+                   arena_printf(arena,
+                                "{\"state\":\"%s\",\"mode\":\"active\",\"timestamp\":1,"
+                                "\"results\":{}}",
+                                lrm_state));
+}
+
 static void lose_node3(struct crm_fakes *fakes)
 {
+    put_lrm3(fakes, "active");
     crm_fakes_round(fakes, 0);
     fakes->members[2].online = false;
     crm_fakes_round(fakes, 10);
@@ -247,6 +260,50 @@ static void recovery_moves_guest_and_record_in_one_write_and_gives_the_lease_bac
     assert_true(commit < release);
 }
 
+// INV-2: the guest may have run before it was put under HA, and node3's LRM never took its lease:
+// the free lease proves nothing.
+static void service_of_a_node_without_a_lease_is_not_recovered(void **state)
+{
+    struct crm_fakes *fakes = *state;
+    put_lrm3(fakes, "wait_for_agent_lock");
+    crm_fakes_round(fakes, 0);
+    assert_true(record_has(fakes, "ct:300", "\"unguarded\":1"));
+    fakes->members[2].online = false;
+    map_put(&fakes->agents, "ha_agent_node3_lock", fakes);
+    crm_fakes_round(fakes, 10);
+    crm_fakes_round(fakes, fakes->timing.fence_delay_ms);
+    crm_fakes_round(fakes, 10 * fakes->timing.lease_ms);
+    assert_true(record_has(fakes, "ct:300", "\"state\":\"started\""));
+    assert_true(record_has(fakes, "ct:300", "\"node\":\"node3\""));
+}
+
+// The LRM's first word on the service ends that, even when its lease is free again at the end.
+static void service_that_its_lrm_answered_for_is_recovered(void **state)
+{
+    struct crm_fakes *fakes = *state;
+    put_lrm3(fakes, "wait_for_agent_lock");
+    crm_fakes_round(fakes, 0);
+    struct arena *arena CLEANUP(arena_freep) = arena_new();
+    struct service *record;
+    const char *text = fake_store_get(fakes->store, "service/ct:300");
+    assert_int_equal(service_parse(arena, "ct:300", text, strlen(text), &record, NULL), 0);
+    fake_store_put(fakes->store, "live/lrm/node3",
+                   arena_printf(arena,
+                                "{\"state\":\"wait_for_agent_lock\",\"mode\":\"active\","
+                                "\"timestamp\":1,\"results\":{\"%s\":{\"sid\":\"ct:300\","
+                                "\"state\":\"started\",\"exit_code\":0}}}",
+                                record->uid));
+    crm_fakes_round(fakes, 10);
+    assert_false(record_has(fakes, "ct:300", "unguarded"));
+    fakes->members[2].online = false;
+    map_put(&fakes->agents, "ha_agent_node3_lock", fakes);
+    crm_fakes_round(fakes, 10);
+    crm_fakes_round(fakes, fakes->timing.fence_delay_ms);
+    crm_fakes_round(fakes, 10);
+    assert_true(record_has(fakes, "ct:300", "\"node\":\"node2\""));
+    assert_false(record_has(fakes, "ct:300", "unguarded"));
+}
+
 // The process stops, or the write fails, between the proof and the write: nothing was carried out.
 static void proof_without_write_moves_nothing(void **state)
 {
@@ -255,6 +312,7 @@ static void proof_without_write_moves_nothing(void **state)
     map_put(&fakes->agents, "ha_agent_node3_lock", fakes);
     fakes->commit_lost = true;
     crm_fakes_round(fakes, 10);
+    assert_int_equal(fakes->result.next_wake_ms, fakes->now_ms + 200); // no hot loop
     assert_true(record_has(fakes, "ct:300", "\"state\":\"fence\""));
     assert_non_null(strstr(fake_store_get(fakes->store, "guest/ct:300"), "\"node\":\"node3\""));
     assert_false(crm_fakes_told(fakes, "release "));
@@ -301,6 +359,34 @@ static void corrupt_documents_are_named_once_and_block_nobody(void **state)
     crm_fakes_add(fakes, "ct:100", "node1", "started");
     crm_fakes_round(fakes, 10);
     assert_true(record_has(fakes, "ct:100", "started"));
+}
+
+// What cannot be read is left alone; the other service of the same node is recovered.
+static void corrupt_guest_does_not_keep_others_from_recovery(void **state)
+{
+    struct crm_fakes *fakes = *state;
+    crm_fakes_add(fakes, "ct:301", "node3", "started");
+    crm_fakes_round(fakes, 0);
+    fake_store_put(fakes->store, "guest/ct:300", "{\"sid\":7}");
+    lose_node3(fakes);
+    map_put(&fakes->agents, "ha_agent_node3_lock", fakes);
+    crm_fakes_round(fakes, 10);
+    assert_true(record_has(fakes, "ct:301", "\"node\":\"node2\""));
+    assert_true(record_has(fakes, "ct:300", "\"node\":\"node3\""));
+    assert_false(crm_fakes_told(fakes, "commit-failed"));
+}
+
+static void corrupt_resource_does_not_keep_others_from_commands(void **state)
+{
+    struct crm_fakes *fakes = *state;
+    crm_fakes_round(fakes, 0);
+    fake_store_put(fakes->store, "resource/ct:100", "nonsense");
+    put_command(fakes, "a", "stop ct:100 0");
+    put_command(fakes, "b", "relocate ct:300 node2");
+    crm_fakes_round(fakes, 10);
+    assert_true(record_has(fakes, "ct:100", "request_stop"));
+    assert_true(record_has(fakes, "ct:300", "relocate"));
+    assert_string_equal(fake_store_get(fakes->store, "resource/ct:100"), "nonsense");
 }
 
 // A new process never saw a good version: what is under HA stays under HA.
@@ -425,9 +511,13 @@ int main(void)
         fakes_test(write_without_the_lease_is_refused_by_the_store),
         fakes_test(stop_command_edits_only_the_state_of_the_resource),
         fakes_test(recovery_moves_guest_and_record_in_one_write_and_gives_the_lease_back),
+        fakes_test(service_of_a_node_without_a_lease_is_not_recovered),
+        fakes_test(service_that_its_lrm_answered_for_is_recovered),
         fakes_test(proof_without_write_moves_nothing),
         fakes_test(guest_that_moved_meanwhile_is_not_taken),
         fakes_test(corrupt_documents_are_named_once_and_block_nobody),
+        fakes_test(corrupt_guest_does_not_keep_others_from_recovery),
+        fakes_test(corrupt_resource_does_not_keep_others_from_commands),
         fakes_test(corrupt_resource_at_start_removes_nothing),
         fakes_test(last_good_version_stays_in_use),
         fakes_test(resource_under_a_wrong_key_is_corrupt),

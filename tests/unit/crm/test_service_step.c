@@ -432,6 +432,32 @@ static void maintenance_service_returns_when_it_is_over(void **state)
     assert_int_equal(cluster_events_count(cluster, "maintenance-return"), 1);
 }
 
+static void maintenance_node_is_forgotten_by_a_move_elsewhere(void **state)
+{
+    struct cluster *cluster CLEANUP(cluster_freep) =
+        started_cluster(*state, TIMING_PROFILE_CLASSIC);
+    struct service *record =
+        cluster_service(cluster, "ct:200", SVC_STATE_STARTED, "node2", REQUEST_STATE_STARTED);
+    record->maintenance_node = "node1";
+    cluster_rules(cluster, "node-affinity: only3\n\tnodes node3\n\tresources ct:200\n\n");
+    cluster_round(cluster);
+    assert_string_equal(cluster_record(cluster, "ct:200")->target, "node3");
+    assert_null(cluster_record(cluster, "ct:200")->maintenance_node);
+    assert_int_equal(cluster_events_count(cluster, "maintenance-node-dropped"), 1);
+}
+
+static void maintenance_note_is_removed_when_it_never_left(void **state)
+{
+    struct cluster *cluster CLEANUP(cluster_freep) =
+        started_cluster(*state, TIMING_PROFILE_CLASSIC);
+    struct service *record =
+        cluster_service(cluster, "ct:200", SVC_STATE_STARTED, "node2", REQUEST_STATE_STARTED);
+    record->maintenance_node = "node2";
+    cluster_round(cluster);
+    assert_null(cluster_record(cluster, "ct:200")->maintenance_node);
+    assert_string_equal(cluster_moves(cluster, "ct:200"), "");
+}
+
 static void failed_placement_move_backs_off_live(void **state)
 {
     struct cluster *cluster CLEANUP(cluster_freep) =
@@ -466,6 +492,8 @@ int main(void)
         fixture_test(started_stop_command_keeps_timeout_and_sets_request),
         fixture_test(stopped_follows_guest_that_was_moved_by_hand),
         fixture_test(maintenance_service_returns_when_it_is_over),
+        fixture_test(maintenance_node_is_forgotten_by_a_move_elsewhere),
+        fixture_test(maintenance_note_is_removed_when_it_never_left),
         fixture_test(failed_placement_move_backs_off_live),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -276,6 +276,31 @@ static void company_is_balanced_together_and_rules_are_kept(void **state)
     assert_string_equal(cluster_moves(cluster, "vm:103"), "");
 }
 
+// Too many candidates to weigh them all: then only the busiest node's services are looked at.
+static void large_cluster_balances_its_busiest_node(void **state)
+{
+    struct cluster *cluster CLEANUP(cluster_freep) =
+        cluster_new(*state, TIMING_PROFILE_CLASSIC, 100);
+    cluster_settle_nodes(cluster);
+    cluster->options.scheduler = SCHEDULER_MODE_STATIC;
+    cluster->options.auto_rebalance = true;
+    cluster->options.auto_rebalance_hold_rounds = 0;
+    cluster->options.auto_rebalance_margin = 0.0;
+    for (int i = 1; i <= 100; i++) {
+        cluster_stats_node(cluster, arena_printf(*state, "node%d", i), 0, 0);
+    }
+    for (int i = 0; i < 6000; i++) { // 6000 × 100 × 100 is more than the bound
+        const char *sid = arena_printf(*state, "ct:%d", 10000 + i);
+        add_running(cluster, sid,
+                    i % 2 == 0 ? "node50" : arena_printf(*state, "node%d", 1 + i % 100), 0.01,
+                    0.01);
+    }
+    cluster_round(cluster);
+    assert_int_equal(cluster_events_count(cluster, "auto-rebalance"), 1);
+    const char *moved = cluster_moves(cluster, "ct:10000"); // the first by name on node50
+    assert_string_equal(moved, "started>relocate");
+}
+
 // ---- groups become rules
 
 static struct cluster *cluster_with_groups(struct arena *arena)
@@ -375,6 +400,7 @@ int main(void)
         fixture_test(balancing_obeys_its_options),
         fixture_test(topsis_chooses_the_move_that_is_best_in_all),
         fixture_test(company_is_balanced_together_and_rules_are_kept),
+        fixture_test(large_cluster_balances_its_busiest_node),
         fixture_test(groups_become_rules_in_the_third_round),
         fixture_test(group_migration_waits_for_every_node),
         fixture_test(rules_that_cannot_be_read_are_not_written_over),
