@@ -15,7 +15,7 @@
 
 enum { JSON_CAPACITY_MIN = 8 };
 
-static struct json *json_new(struct arena *arena, enum json_type type)
+static struct json *json_new(struct arena *arena, enum json_node_type type)
 {
     struct json *json = arena_new_of(arena, struct json);
     json->type = type;

@@ -17,7 +17,7 @@ struct strbuf;
 
 enum { JSON_DEPTH_MAX = 32 };
 
-enum json_type {
+enum json_node_type {
     JSON_TYPE_NULL,
     JSON_TYPE_BOOL,
     JSON_TYPE_INT,
@@ -29,7 +29,7 @@ enum json_type {
 };
 
 struct json {
-    enum json_type type;
+    enum json_node_type type;
     struct arena *arena;
     bool boolean;
     int64_t integer;

@@ -28,6 +28,7 @@ static void group_file_rows(void **state)
          "group: group2\n\tnodes node2:2,node3\n\tnofailback 1\n\n"
          "group: group1\n\tcomment x%25\n\tnodes node1\n\trestricted 1\n\n"},
         {"group: g1\n\tnodes n1\n\trestricted 0\n\tnofailback no\n", "group: g1\n\tnodes n1\n\n"},
+        {"group: g1\n\tnodes n1\n\tcomment\n", "group: g1\n\tnodes n1\n\n"},
         {"group: g1\n\trestricted 1\n", "!line 1: group 'g1': key 'nodes' is missing\n"},
         {"group: 1\n\tnodes n1\n",
          "!line 1: invalid name '1': expected a letter, then at least one of letters, digits, '_', '-'\n"},

@@ -36,13 +36,22 @@ static void guest_text_is_read(void **state)
     assert_int_equal(guest->config.count, 2);
 }
 
+static void guest_without_config_has_an_empty_one(void **state)
+{
+    static const char text[] = "{\"sid\":\"vm:101\",\"node\":\"n1\"}";
+    struct guest *guest = NULL;
+    assert_int_equal(guest_parse(*state, text, strlen(text), &guest, NULL), 0);
+    assert_int_equal(guest->config.count, 0);
+    assert_null(guest->lock);
+}
+
 static void guest_bad_text_names_the_key(void **state)
 {
     static const struct {
         const char *text;
         const char *error;
     } rows[] = {
-        {"{", "line 1, column 2: expected a string"},
+        {"{", "line 1, column 2: the text ends too early"},
         {"[]", "key 'sid' is missing"},
         {"{\"node\":\"n\"}", "key 'sid' is missing"},
         {"{\"sid\":\"ct:100\"}", "key 'node' is missing"},
@@ -72,6 +81,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         fixture_test(guest_made_by_hand_is_written),
         fixture_test(guest_text_is_read),
+        fixture_test(guest_without_config_has_an_empty_one),
         fixture_test(guest_bad_text_names_the_key),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

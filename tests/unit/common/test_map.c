@@ -45,6 +45,9 @@ static void map_all_zero_is_an_empty_heap_map(void **state)
     assert_ptr_equal(map_find(&map, "a"), &map);
     map_done(&map);
     map_done(&map);
+    map_put(&map, "b", &map); // and is one again afterwards
+    assert_int_equal(map.count, 1);
+    map_done(&map);
 }
 
 static void map_put_copies_the_key(void **state)

@@ -58,6 +58,9 @@ static void options_are_read(void **state)
     assert_true(options.auto_rebalance);
     assert_true(is_near(options.auto_rebalance_threshold, 0.5));
     assert_int_equal(options.auto_rebalance_method, REBALANCE_METHOD_TOPSIS);
+    assert_null(options.shutdown_policy_unknown);
+    assert_null(options.scheduler_unknown);
+    assert_false(options.auto_rebalance_method_unknown);
     assert_int_equal(options.auto_rebalance_hold_rounds, 0);
     assert_true(is_near(options.auto_rebalance_margin, 0));
     assert_int_equal(options.max_workers, 8);

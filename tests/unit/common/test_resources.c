@@ -111,7 +111,15 @@ static void resource_unset_gives_the_default_back(void **state)
                         "ct: 100\n\tcomment x\n\tfailback 0\n\tgroup group1\n"
                         "\tmax_relocate 7\n\tmax_restart 8\n\tstate disabled\n\n");
     for (size_t i = 0; i < ARRAY_SIZE(keys); i++) {
+        // Each one alone, and none of the others.
+        const char *before = format(*state, resource);
         assert_int_equal(resource_unset(resource, keys[i], NULL), 0);
+        const char *line = arena_printf(*state, "\t%s %s\n", keys[i], values[i]);
+        const char *found = strstr(before, line);
+        assert_non_null(found);
+        const char *expected =
+            arena_printf(*state, "%.*s%s", (int)(found - before), before, found + strlen(line));
+        assert_string_equal(format(*state, resource), expected);
     }
     assert_string_equal(format(*state, resource), "ct: 100\n\n");
     assert_int_equal(resource->state, REQUEST_STATE_STARTED);

@@ -35,6 +35,8 @@ static void rule_file_rows(void **state)
         {"", ""},
         {"node-affinity: r1\n\tstrict 1\n\tresources vm:102,ct:100; vm:101\n\tnodes n2:1,n1\n",
          "node-affinity: r1\n\tnodes n1,n2:1\n\tresources ct:100,vm:101,vm:102\n\tstrict 1\n\n"},
+        {"node-affinity: r1\n\tnodes b,a\n\tresources fa:1\n\tcomment\n",
+         "node-affinity: r1\n\tnodes a,b\n\tresources fa:1\n\n"},
         {"node-affinity: r1\n\tnodes n1\n\tresources vm:101\n\tstrict\n\tcomment a%0Ab\n\tdisable\n",
          "node-affinity: r1\n\tcomment a%0Ab\n\tdisable\n\tnodes n1\n\tresources vm:101\n\tstrict 1\n\n"},
         {"node-affinity: r1\n\tnodes n1\n\tresources vm:101\n\tstrict 0\n\tdisable 0\n",
@@ -99,10 +101,11 @@ static void rule_set_option_error_changes_nothing(void **state)
 {
     static const struct {
         const char *key, *value;
-    } rows[] = {
-        {"nodes", ""},   {"nodes", "n1,n_2"},      {"nodes", "n1:x"},  {"nodes", "n1:"},
-        {"nodes", ":1"}, {"resources", ""},        {"resources", ","}, {"resources", "vm:101,x"},
-        {"strict", "2"}, {"affinity", "positive"}, {"colour", "red"},  {"nodes", "n1:1000001"}};
+    } rows[] = {{"nodes", ""},          {"nodes", "n1,n_2"},       {"nodes", "n1:x"},
+                {"nodes", "n1:"},       {"nodes", ":1"},           {"resources", ""},
+                {"resources", ","},     {"resources", "vm:101,x"}, {"resources", "x,vm:101"},
+                {"strict", "2"},        {"affinity", "positive"},  {"colour", "red"},
+                {"nodes", "n1:1000001"}};
     for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
         struct rule_set set =
             parse_ok(*state, "node-affinity: r1\n\tnodes n1:2\n\tresources vm:101\n\tstrict 1\n");

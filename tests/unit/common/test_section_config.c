@@ -48,6 +48,8 @@ static void section_file_rows(void **state)
         {"ct: 100", "ct/100{}"},
         {"ct:100\n\tstate started\n", "ct/100{state=started;}"},
         {"CT:  100  \n", "ct/100{}"},
+        {"t: i\n", "t/i{}"},
+        {"AZ-az: Id\n", "az-az/Id{}"},
         {"ct: 100\r\n\tstate started\r\n\r\nvm: 101\r\n", "ct/100{state=started;}vm/101{}"},
         {"ct: 100\n  comment  two  words \n\tfailback\n", "ct/100{comment=two  words;failback=;}"},
         {"ct: 100\n\ta 1\nvm: 101\n\tb 2\n", "ct/100{a=1;}vm/101{b=2;}"},

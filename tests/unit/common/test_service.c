@@ -17,8 +17,8 @@ static void service_texts_round_trip(void **state)
         "{\"cmd\":[\"migrate\",\"n2\"],\"node\":\"n1\",\"state\":\"started\",\"uid\":\"u\"}",
         "{\"cmd\":[\"relocate\",\"n2\"],\"node\":\"n1\",\"state\":\"started\",\"uid\":\"u\"}",
         "{\"cmd\":[\"stop\",0],\"node\":\"n1\",\"state\":\"started\",\"uid\":\"u\"}",
-        "{\"failed_nodes\":[\"n1\",\"n2\",\"n1\"],\"maintenance_node\":\"n3\",\"node\":\"n1\","
-        "\"state\":\"migrate\",\"target\":\"n2\",\"uid\":\"u\"}",
+        ("{\"failed_nodes\":[\"n1\",\"n2\",\"n1\"],\"maintenance_node\":\"n3\",\"node\":\"n1\","
+         "\"state\":\"migrate\",\"target\":\"n2\",\"uid\":\"u\"}"),
         "{\"node\":\"n1\",\"state\":\"request_stop\",\"timeout\":0,\"uid\":\"u\"}",
         "{\"node\":\"n1\",\"state\":\"request_stop\",\"timeout\":30,\"uid\":\"u\"}",
     };

@@ -69,13 +69,10 @@ static void node_name_rows(void **state)
 {
     (void)state;
     static const char *const good[] = {
-        "n",
-        "node1",
-        "a-b",
-        "N-1",
-        "1",
-        "a--b",
-        "123456789012345678901234567890123456789012345678901234567890123"};
+        "n",        "node1",
+        "a-b",      "N-1",
+        "1",        "a--b",
+        "az-AZ-09", "123456789012345678901234567890123456789012345678901234567890123"};
     static const char *const bad[] = {
         "",
         "-",

@@ -141,6 +141,9 @@ static void timing_nonsense_is_refused(void **state)
         timing.watchdog_ms = values[i];
         assert_int_equal(timing_check(&timing, NULL), -EINVAL);
         timing = get(TIMING_PROFILE_BALANCED);
+        timing.token_ms = values[i];
+        assert_int_equal(timing_check(&timing, NULL), -EINVAL);
+        timing = get(TIMING_PROFILE_BALANCED);
         timing.lease_ms = values[i];
         assert_int_equal(timing_check(&timing, NULL), -EINVAL);
     }
@@ -151,6 +154,7 @@ static void timing_failover_grows_with_what_it_waits_for(void **state)
     (void)state;
     struct timing timing = get(TIMING_PROFILE_FAST);
     int64_t before_ms = timing_worst_failover_ms(&timing);
+    assert_int_equal(before_ms, 6000 + 500);
     timing.lease_ms += 1000;
     assert_int_equal(timing_worst_failover_ms(&timing), before_ms + 1000);
     timing.fence_delay_ms = 20000;
