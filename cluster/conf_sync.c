@@ -61,7 +61,7 @@ static void sync_event(struct conf_sync *sync, enum event_level level, const cha
 {
     struct arena *arena CLEANUP(arena_freep) = arena_new();
     struct event *event = event_new(arena, level, name);
-    event_int(event, "config_version", version);
+    event_int(event, "version", version);
     event_emit(engine_events(sync->engine), event_text(arena, event, "reason", reason));
 }
 
@@ -265,9 +265,9 @@ static void joining_admit(struct conf_sync *sync, struct arena *arena, int64_t v
 static void running_update(struct conf_sync *sync, struct arena *arena, int64_t version)
 {
     struct transport *transport = engine_transport(sync->engine);
-    int64_t running = (int64_t)transport->ops->config_version(transport);
+    int64_t running = transport->ops->config_version(transport);
     int64_t now_ms = engine_now_ms(sync->engine);
-    if (running == 0 || running >= version || !all_have(sync, arena, version)) {
+    if (running < 0 || running >= version || !all_have(sync, arena, version)) {
         sync->lagging_ms = 0;
         return;
     }

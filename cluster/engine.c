@@ -14,6 +14,7 @@
 #include "common/base/arena.h"
 #include "common/base/error.h"
 #include "common/base/json.h"
+#include "common/base/map.h"
 #include "common/host/host_clock.h"
 #include "common/host/loop.h"
 #include "common/host/random.h"
@@ -59,7 +60,8 @@ struct engine {
     uint64_t told_epoch;
     int64_t lost_ms; // when quorum was lost and it is not told yet; 0: not so
     bool members_changed;
-    int64_t served_ms; // when the store was serving last
+    struct map told_online; // names of nodes
+    int64_t served_ms;      // when the store was serving last
 
     const char *trouble; // of writing, NULL: none
 };
@@ -274,6 +276,31 @@ static bool quorum_settle(struct engine *engine, bool quorate)
     return now_ms - engine->lost_ms >= SETTLE_MS;
 }
 
+// One event for each node that came or went since the last time.
+static void members_event(struct engine *engine)
+{
+    if (!engine->told_quorate) {
+        return; // who is in a part that may not decide is no news
+    }
+    struct arena *arena CLEANUP(arena_freep) = arena_new();
+    struct transport_nodes nodes = engine->transport->ops->nodes(engine->transport);
+    for (size_t i = 0; i < nodes.count; i++) {
+        const char *name = nodes.nodes[i].name;
+        bool online = nodes.nodes[i].member;
+        if (online == map_has(&engine->told_online, name)) {
+            continue;
+        }
+        const char *what = online ? "member-joined" : "member-left";
+        struct event *event = event_new(arena, EVENT_LEVEL_NOTICE, what);
+        event_emit(engine->spec.events, event_text(arena, event, "node", name));
+        if (online) {
+            map_put(&engine->told_online, name, engine); // any value: it is a set
+        } else {
+            (void)map_remove(&engine->told_online, name);
+        }
+    }
+}
+
 static void membership_tell(struct engine *engine)
 {
     bool quorate = quorate_now(engine);
@@ -293,6 +320,7 @@ static void membership_tell(struct engine *engine)
     engine->told_epoch = epoch;
     engine->lost_ms = 0;
     engine->members_changed = false;
+    members_event(engine);
     engine->spec.callbacks.membership(engine->spec.callbacks.userdata);
 }
 
@@ -467,6 +495,7 @@ int engine_open(const struct engine_spec *spec, struct engine **ret, struct erro
     struct engine *engine = alloc_zero(sizeof(*engine));
     struct arena *arena CLEANUP(arena_freep) = arena_new();
     engine->arena = arena_new();
+    map_init(&engine->told_online, NULL);
     spec_copy(engine, spec);
     host_clock_init(&engine->clock);
     engine->awake_ms = engine_now_ms(engine);
@@ -496,6 +525,7 @@ void engine_close(struct engine *engine)
     }
     store_writer_stop(engine->writer);
     replica_free(engine->replica);
+    map_done(&engine->told_online);
     arena_free(engine->arena);
     free(engine);
 }

@@ -117,10 +117,10 @@ static void loopback_describe(const struct transport *transport, struct json *st
     (void)status;
 }
 
-static uint64_t loopback_config_version(const struct transport *transport)
+static int64_t loopback_config_version(const struct transport *transport)
 {
     (void)transport; // no Corosync
-    return 0;
+    return -1;
 }
 
 static void loopback_free(struct transport *transport)

@@ -12,6 +12,7 @@
 
 #include "cluster/conf_sync.h"
 #include "cluster/engine.h"
+#include "cluster/profile_guard.h"
 #include "cluster/server.h"
 #include "cluster/storage/store_file.h"
 #include "common/base/arena.h"
@@ -53,6 +54,7 @@ struct clusterd {
     struct server *server;
     struct engine *engine;
     struct conf_sync *sync;
+    struct profile_guard *guard;
     struct loop_source *sigterm, *sigint, *sighup;
     struct loop_source *look, *again;
     int again_code;
@@ -61,7 +63,8 @@ struct clusterd {
 static void on_answered(void *userdata, uint64_t request, const struct replica_answer *answer)
 {
     struct clusterd *daemon = userdata;
-    if (!conf_sync_answered(daemon->sync, request, answer->code)) {
+    if (!conf_sync_answered(daemon->sync, request, answer->code) &&
+        !profile_guard_answered(daemon->guard, request)) {
         server_answered(daemon->server, request, answer);
     }
 }
@@ -76,6 +79,9 @@ static void on_changed(void *userdata, const struct replica_row *rows, size_t co
                 0) {
             conf_sync_request(daemon->sync);
         }
+        if (strcmp(rows[i].key, STORE_KEY_CLUSTER_PROFILE) == 0) {
+            profile_guard_request(daemon->guard);
+        }
     }
 }
 
@@ -84,6 +90,7 @@ static void on_membership(void *userdata)
     struct clusterd *daemon = userdata;
     server_membership(daemon->server);
     conf_sync_request(daemon->sync);
+    profile_guard_request(daemon->guard);
     loop_notify(engine_is_quorate(daemon->engine) ? "STATUS=quorate" : "STATUS=no quorum");
 }
 
@@ -93,6 +100,7 @@ static void on_turned(void *userdata)
     if (daemon->conf != NULL) {
         conf_sync_turn(daemon->sync);
     }
+    profile_guard_turn(daemon->guard);
     server_turned(daemon->server);
 }
 
@@ -116,6 +124,12 @@ static void on_wish(void *userdata, enum server_wish wish)
         break;
     }
     loop_timer_set(daemon->again, clock_now_ms(&daemon->clock) + FLUSH_MS);
+}
+
+static const char *lease_refusal(void *userdata)
+{
+    const struct clusterd *daemon = userdata;
+    return profile_guard_refusal(daemon->guard);
 }
 
 static void stop_requested(void *userdata, int signo)
@@ -247,6 +261,7 @@ static int server_start(struct clusterd *daemon, struct error *err)
         .cluster = daemon->conf != NULL ? corosync_conf_cluster_name(daemon->conf) : NULL,
         .timing = &daemon->setup.timing,
         .wish = on_wish,
+        .lease_refusal = lease_refusal,
         .userdata = daemon,
     };
     return server_new(&spec, &daemon->server, err);
@@ -285,6 +300,8 @@ static int daemon_start(struct clusterd *daemon, struct error *err)
 static void daemon_listen(struct clusterd *daemon)
 {
     daemon->sync = conf_sync_new(daemon->engine);
+    daemon->guard =
+        profile_guard_new(daemon->engine, timing_profile_to_string(daemon->setup.timing.profile));
     daemon->sigterm = loop_add_signal(daemon->loop, SIGTERM, stop_requested, daemon);
     daemon->sigint = loop_add_signal(daemon->loop, SIGINT, stop_requested, daemon);
     daemon->sighup = loop_add_signal(daemon->loop, SIGHUP, signal_ignored, daemon);
@@ -301,6 +318,7 @@ static void daemon_done(struct clusterd *daemon)
 {
     server_free(daemon->server);
     conf_sync_free(daemon->sync);
+    profile_guard_free(daemon->guard);
     engine_close(daemon->engine);
     loop_source_free(daemon->sigterm);
     loop_source_free(daemon->sigint);

@@ -22,7 +22,11 @@
 #include "common/model/event.h"
 #include "common/port/event_sink.h"
 
-enum { CLIENTS_MAX = 512, SOCKET_MODE = 0600 };
+enum {
+    CLIENTS_MAX = 512,
+    SOCKET_MODE = 0600,
+    REQUESTS_PER_TURN = 1, // of one client: then it is the others' turn
+};
 
 static void client_event(struct server *server, const char *name, const char *reason, pid_t pid)
 {
@@ -84,7 +88,7 @@ void server_cut(struct server_client *client, const char *reason)
 
 static void client_watch_output(struct server_client *client)
 {
-    uint32_t events = EPOLLIN;
+    uint32_t events = client->more ? 0 : EPOLLIN;
     if (ipc_stream_is_pending(client->stream)) {
         events |= EPOLLOUT;
     }
@@ -153,25 +157,52 @@ static void client_frame(struct server_client *client, const char *frame, size_t
     server_ops_run(&call);
 }
 
-static void client_read(struct server_client *client)
+static void client_handle(struct server_client *client)
 {
     struct error err = {0};
-    int end = ipc_stream_fill(client->stream);
-    while (!client->ended) {
-        const char *frame;
-        size_t size_bytes;
-        int r = ipc_stream_next(client->stream, &frame, &size_bytes, &err);
-        if (r < 0) {
-            server_cut(client, err.text);
+    const char *frame;
+    size_t size_bytes;
+    int r = 1;
+    for (int i = 0; i < REQUESTS_PER_TURN && r > 0 && !client->ended; i++) {
+        r = ipc_stream_next(client->stream, &frame, &size_bytes, &err);
+        if (r > 0) {
+            client_frame(client, frame, size_bytes);
         }
-        if (r <= 0) {
-            break;
-        }
-        client_frame(client, frame, size_bytes);
     }
-    if (end < 0 && !client->ended) {
+    if (r < 0) {
+        server_cut(client, err.text);
+    }
+    if (client->ended) {
+        return;
+    }
+    client->more = r > 0; // perhaps: the next turn finds out
+    if (client->more) {
+        loop_timer_set(client->server->resume, 0);
+    } else if (client->closed) {
         client_end(client);
+        return;
     }
+    client_watch_output(client);
+}
+
+static void client_read(struct server_client *client)
+{
+    if (ipc_stream_fill(client->stream) < 0) {
+        client->closed = true; // what it has sent before is still handled
+    }
+    client_handle(client);
+}
+
+static void resume_due(void *userdata)
+{
+    struct server *server = userdata;
+    engine_wake(server->engine);
+    for (struct server_client *c = server->clients; c != NULL; c = c->next) {
+        if (c->more && !c->ended) {
+            client_handle(c);
+        }
+    }
+    engine_turn(server->engine);
 }
 
 static void client_ready(void *userdata, uint32_t events)
@@ -186,7 +217,7 @@ static void client_ready(void *userdata, uint32_t events)
             client_watch_output(client);
         }
     }
-    if (!client->ended) {
+    if (!client->ended && !client->more && (events & ~(uint32_t)EPOLLOUT) != 0) {
         client_read(client);
     }
     engine_turn(server->engine); // frees the client when it has ended
@@ -258,6 +289,7 @@ int server_new(const struct server_spec *spec, struct server **ret, struct error
 void server_set_engine(struct server *server, struct engine *engine)
 {
     server->engine = engine;
+    server->resume = loop_add_timer(server->spec.loop, resume_due, server);
     server->listener =
         loop_add_io(server->spec.loop, server->listen_fd, EPOLLIN, listener_ready, server);
 }
@@ -283,6 +315,7 @@ void server_free(struct server *server)
         server->pending = next;
     }
     loop_source_free(server->listener);
+    loop_source_free(server->resume);
     (void)unlink(server->spec.path); // a stale one is removed at the next start too
     (void)close(server->listen_fd);
     free(server);

@@ -32,6 +32,8 @@ struct server_spec {
     const char *cluster; // its name, NULL: standalone
     const struct timing *timing;
     void (*wish)(void *userdata, enum server_wish wish);
+    // NULL, or why nobody on this node may have a lease now (NULL: they may).
+    const char *(*lease_refusal)(void *userdata);
     void *userdata;
 };
 

@@ -17,6 +17,7 @@ struct server {
     struct engine *engine;
     int listen_fd;
     struct loop_source *listener;
+    struct loop_source *resume;    // due when a client has more requests
     struct server_client *clients; // a list
     size_t clients_count;
     struct server_pending *pending; // a list, newest first
@@ -30,6 +31,8 @@ struct server_client {
     pid_t pid;
     bool greeted; // said hello
     bool ended;   // cut or closed: freed at the end of the turn
+    bool closed;  // by its peer: ends when all it has sent is handled
+    bool more;    // requests are waiting for the next turn
     bool watches;
     char **prefixes;
     size_t prefixes_count;

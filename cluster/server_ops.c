@@ -349,15 +349,13 @@ bool server_ops_can_lease(struct server *server, const char *name, int64_t *ret_
     return lease_request(server, name, &request, ret_in_ms);
 }
 
-static char busy_mark[] = "";
-
 static void answer_busy(struct server_client *client, struct arena *arena, int64_t id,
                         const char *name, int64_t in_ms)
 {
     struct json *members = json_new_object(arena);
     json_put_string(members, "result", "busy");
     json_put_int(members, "retry_in_ms", in_ms);
-    map_put(&client->waits, name, busy_mark);
+    map_put(&client->waits, name, client); // any value: it is a set
     server_answer(client, arena, id, members);
 }
 
@@ -367,6 +365,12 @@ static void lease_acquire_op(const struct server_call *call, const char *name)
     struct replica_request request;
     if (!engine_is_quorate(call->server->engine)) {
         refuse(call, -EHOSTDOWN, "no quorum");
+        return;
+    }
+    const struct server_spec *spec = &call->server->spec;
+    const char *refusal = spec->lease_refusal != NULL ? spec->lease_refusal(spec->userdata) : NULL;
+    if (refusal != NULL) {
+        refuse(call, -EPERM, refusal);
         return;
     }
     if (!lease_request(call->server, name, &request, &in_ms)) {

@@ -58,8 +58,8 @@ struct transport_ops {
     int (*reload)(struct transport *transport, struct error *err);
     // Members for the "status" document, added to `status`.
     void (*describe)(const struct transport *transport, struct json *status);
-    // The config_version that Corosync runs with; 0: not known.
-    uint64_t (*config_version)(const struct transport *transport);
+    // The config_version that Corosync runs with; −1: it does not run.
+    int64_t (*config_version)(const struct transport *transport);
     void (*free)(struct transport *transport);
 };
 

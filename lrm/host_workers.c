@@ -195,6 +195,9 @@ static void watch_set(struct host_workers *workers, const char *sid, int64_t pid
     (void)map_remove(&workers->watches, sid);
     struct arena *arena CLEANUP(arena_freep) = arena_new();
     int pidfd = (int)syscall(SYS_pidfd_open, (pid_t)pid, 0);
+    if (pidfd < 0 && errno != ESRCH) {
+        return; // it cannot be watched; the rounds look after it now and then
+    }
     const char *start_now = "";
     if (pidfd >= 0 && (machine_process_start(arena, (pid_t)pid, &start_now, NULL) < 0 ||
                        strcmp(start_now, start) != 0)) {

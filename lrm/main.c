@@ -142,7 +142,14 @@ static bool round_run(void *userdata, int64_t *ret_wake_ms)
 {
     struct lrmd *daemon = userdata;
     struct lrm_round_result result;
-    daemon_link_tell(&daemon->link, cluster_client_membership(daemon->client), daemon->events);
+    if (!daemon_link_look(&daemon->link, cluster_client_membership(daemon->client), &daemon->clock,
+                          daemon->events, ret_wake_ms)) {
+        return true;
+    }
+    if (cluster_client_is_outdated(daemon->client)) {
+        // ha-clusterd was started with other settings: end, and be started with them too.
+        lrm_round_request_shutdown(daemon->round, LRM_SHUTDOWN_RESTART);
+    }
     lrm_round_run(daemon->round, &result);
     // After the round that took the results of ended workers: an exit is newer than those.
     if (daemon->exits.count > 0 && !result.exit) {
@@ -255,6 +262,8 @@ static void round_open(struct lrmd *daemon)
                                            "config/", NULL};
     daemon->client =
         cluster_client_new(daemon->loop, daemon->setup.node, prefixes, something_changed, daemon);
+    cluster_client_expect_profile(daemon->client,
+                                  timing_profile_to_string(daemon->setup.config.profile));
     daemon->lease = (struct lease_tap){.port = {.ops = &tap_ops},
                                        .inner = cluster_client_lease(daemon->client),
                                        .workers = daemon->workers};

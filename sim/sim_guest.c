@@ -11,8 +11,11 @@
 #include "common/base/error.h"
 #include "common/base/strbuf.h"
 
+// By whose doing a guest runs where it runs. Only the cluster's are counted.
+enum sim_run_owner { SIM_RUN_CLUSTER, SIM_RUN_OPERATOR, SIM_RUN_UNGUARDED };
+
 struct sim_run {
-    bool ours; // by the cluster's doing
+    enum sim_run_owner owner;
 };
 
 struct sim_count {
@@ -80,7 +83,7 @@ void sim_guests_set(struct sim_guests *guests, const char *node, const char *sid
 {
     struct map *map = sim_guests_node(guests, node);
     const struct sim_run *before = map_find(map, sid);
-    if (before != NULL && before->ours) {
+    if (before != NULL && before->owner == SIM_RUN_CLUSTER) {
         sim_guests_count(guests, sid, false);
     }
     if (!runs) {
@@ -88,7 +91,7 @@ void sim_guests_set(struct sim_guests *guests, const char *node, const char *sid
         return;
     }
     struct sim_run *run = alloc_zero(sizeof(*run));
-    run->ours = true;
+    run->owner = SIM_RUN_CLUSTER;
     map_put(map, sid, run);
     sim_guests_count(guests, sid, true);
 }
@@ -101,7 +104,7 @@ void sim_guests_clear_node(struct sim_guests *guests, const char *node)
     }
     map_each (e, runs) {
         const struct sim_run *run = e->value;
-        if (run->ours) {
+        if (run->owner == SIM_RUN_CLUSTER) {
             sim_guests_count(guests, e->key, false);
         }
     }
@@ -112,9 +115,24 @@ void sim_guests_disown(struct sim_guests *guests, const char *sid)
 {
     map_each (e, &guests->nodes) {
         struct sim_run *run = map_find(e->value, sid);
-        if (run != NULL && run->ours) {
-            run->ours = false;
+        if (run != NULL && run->owner == SIM_RUN_CLUSTER) {
             sim_guests_count(guests, sid, false);
+        }
+        if (run != NULL) {
+            run->owner = SIM_RUN_OPERATOR;
+        }
+    }
+}
+
+void sim_guests_guard_node(struct sim_guests *guests, const char *node, bool guarded)
+{
+    const enum sim_run_owner from = guarded ? SIM_RUN_UNGUARDED : SIM_RUN_CLUSTER;
+    const struct map *runs = map_find(&guests->nodes, node);
+    for (size_t i = 0; runs != NULL && i < runs->count; i++) {
+        struct sim_run *run = runs->entries[i].value;
+        if (run->owner == from) {
+            run->owner = guarded ? SIM_RUN_CLUSTER : SIM_RUN_UNGUARDED;
+            sim_guests_count(guests, runs->entries[i].key, guarded);
         }
     }
 }

@@ -32,6 +32,9 @@ void sim_guests_clear_node(struct sim_guests *guests, const char *node);
 // What an operator takes away by hand (deletes from the configuration, moves himself) is no longer
 // the cluster's doing. The agent still sees it run there.
 void sim_guests_disown(struct sim_guests *guests, const char *sid);
+// In classic replay only: what runs on a node that gave its watchdog back is not guarded any more,
+// as in the reference, until the node guards itself again.
+void sim_guests_guard_node(struct sim_guests *guests, const char *node, bool guarded);
 // A sid that runs on two nodes, or NULL.
 const char *sim_guests_find_double(const struct sim_guests *guests) WARN_UNUSED;
 

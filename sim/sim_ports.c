@@ -45,6 +45,14 @@ static int sim_store_port_refresh(struct store *store, struct error *err)
     return 0;
 }
 
+// A worker has a connection of its own, which the fault of its daemon's view does not touch.
+static int sim_store_port_refresh_worker(struct store *store, struct error *err)
+{
+    const struct sim_daemon *daemon = ((struct sim_store_port *)store)->daemon;
+    bool quorate = sim_node_is_quorate(daemon->world, daemon->node);
+    return quorate ? 0 : error_set(err, -EHOSTDOWN, "no quorum");
+}
+
 static int sim_store_port_read(struct store *store, const char *prefix, uint64_t since,
                                struct arena *arena, struct store_entries *ret, struct error *err)
 {
@@ -140,6 +148,17 @@ static int sim_membership_port_get(struct membership *membership, struct arena *
 // --- Watchdog: deadlines are kept on the hardware's clock, since a daemon's own may lag behind it.
 // ---
 
+// In the reference a node that gave its watchdog back is free to be recovered from, whatever runs
+// there: a replay of its scenarios is not to stumble over that. The live profiles get no such
+// allowance.
+static void sim_watchdog_port_guard(struct sim_daemon *daemon)
+{
+    struct sim_world *world = daemon->world;
+    if (daemon->kind == SIM_DAEMON_LRM && world->timing.profile == TIMING_PROFILE_CLASSIC) {
+        sim_guests_guard_node(&world->guests, daemon->node->name, daemon->armed);
+    }
+}
+
 static int sim_watchdog_port_arm(struct watchdog *watchdog, int64_t deadline_ms, struct error *err)
 {
     struct sim_daemon *daemon = ((struct sim_watchdog_port *)watchdog)->daemon;
@@ -152,13 +171,16 @@ static int sim_watchdog_port_arm(struct watchdog *watchdog, int64_t deadline_ms,
         daemon->deadline_ms = at_ms;
     }
     daemon->armed = true;
+    sim_watchdog_port_guard(daemon);
     return 0;
 }
 
 static int sim_watchdog_port_disarm(struct watchdog *watchdog, struct error *err)
 {
     (void)err; // never fails
-    ((struct sim_watchdog_port *)watchdog)->daemon->armed = false;
+    struct sim_daemon *daemon = ((struct sim_watchdog_port *)watchdog)->daemon;
+    daemon->armed = false;
+    sim_watchdog_port_guard(daemon);
     return 0;
 }
 
@@ -181,6 +203,8 @@ void sim_ports_init(struct sim_daemon *daemon)
     static const struct clock_ops clock_ops = {sim_clock_now_ms, sim_clock_wall_s};
     static const struct store_ops store_ops = {sim_store_port_refresh, sim_store_port_read,
                                                sim_store_port_commit};
+    static const struct store_ops worker_store_ops = {sim_store_port_refresh_worker,
+                                                      sim_store_port_read, sim_store_port_commit};
     static const struct lease_ops lease_ops = {sim_lease_port_acquire, sim_lease_port_release};
     static const struct membership_ops membership_ops = {sim_membership_port_get};
     static const struct watchdog_ops watchdog_ops = {sim_watchdog_port_arm,
@@ -189,6 +213,7 @@ void sim_ports_init(struct sim_daemon *daemon)
     static const struct event_sink_ops events_ops = {sim_events_port_emit};
     daemon->clock = (struct sim_clock_port){{&clock_ops}, daemon};
     daemon->store = (struct sim_store_port){{&store_ops}, daemon};
+    daemon->worker_store = (struct sim_store_port){{&worker_store_ops}, daemon};
     daemon->lease = (struct sim_lease_port){{&lease_ops}, daemon};
     daemon->membership = (struct sim_membership_port){{&membership_ops}, daemon};
     daemon->watchdog = (struct sim_watchdog_port){{&watchdog_ops}, daemon};

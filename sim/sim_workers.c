@@ -28,7 +28,7 @@ static int sim_workers_spawn(struct workers *workers, const struct job *job, str
     struct sim_daemon *daemon = ((struct sim_workers_port *)workers)->daemon;
     struct arena *scratch CLEANUP(arena_freep) = arena_new();
     const struct execution_ports ports = {
-        .store = &daemon->store.port,
+        .store = &daemon->worker_store.port,
         .events = &daemon->events.port,
         .accept_moved = daemon->world->timing.profile != TIMING_PROFILE_CLASSIC,
         .agent_for = sim_workers_agent_for,

@@ -73,6 +73,7 @@ struct sim_daemon {
     size_t results_count, results_capacity;
     struct sim_clock_port clock;
     struct sim_store_port store;
+    struct sim_store_port worker_store; // of its workers
     struct sim_lease_port lease;
     struct sim_membership_port membership;
     struct sim_watchdog_port watchdog;

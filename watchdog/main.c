@@ -25,7 +25,7 @@
 #include "common/port/event_sink.h"
 #include "watchdog/device.h"
 #include "watchdog/feeder.h"
-#include "watchdog/server.h"
+#include "watchdog/mux_server.h"
 
 #define NAME "ha-watchdogd"
 #define ABOUT                                                                                      \
@@ -42,7 +42,7 @@ struct watchdogd {
     struct event_sink *events;
     struct device *device;
     struct feeder *feeder;
-    struct server *server;
+    struct mux_server *server;
     struct loop_source *sigterm;
     struct loop_source *sigint;
     struct loop_source *stop_timer;
@@ -124,13 +124,15 @@ static void stop_requested(void *userdata, int signo)
 
 static int daemon_start(struct watchdogd *daemon, struct error *err)
 {
-    int r = lock_take(daemon, err);
+    // The log's process comes first, so that it holds neither the lock nor the device when this one
+    // is killed.
+    int r = event_output_detach(daemon->output, err);
     char *boot_id = NULL;
     if (r == 0) {
-        r = machine_boot_id(daemon->arena, &boot_id, err);
+        r = lock_take(daemon, err);
     }
     if (r == 0) {
-        r = event_output_detach(daemon->output, err);
+        r = machine_boot_id(daemon->arena, &boot_id, err);
     }
     if (r < 0) {
         return r;
@@ -154,8 +156,8 @@ static int daemon_start(struct watchdogd *daemon, struct error *err)
         feeder_new(&ports, &daemon->setup.timing, paths_watchdogd_state(daemon->arena), boot_id);
     r = feeder_start(daemon->feeder, err);
     if (r == 0) {
-        r = server_new(daemon->loop, daemon->feeder, daemon->events,
-                       paths_watchdogd_socket(daemon->arena), 0, &daemon->server, err);
+        r = mux_server_new(daemon->loop, daemon->feeder, daemon->events,
+                           paths_watchdogd_socket(daemon->arena), 0, &daemon->server, err);
     }
     if (r < 0) {
         return r;
@@ -171,7 +173,7 @@ static void daemon_done(struct watchdogd *daemon)
     loop_source_free(daemon->stop_timer);
     loop_source_free(daemon->sigterm);
     loop_source_free(daemon->sigint);
-    server_free(daemon->server);
+    mux_server_free(daemon->server);
     feeder_free(daemon->feeder);
     device_free(daemon->device);
     loop_free(daemon->loop);

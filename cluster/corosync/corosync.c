@@ -363,10 +363,10 @@ static void corosync_describe(const struct transport *transport, struct json *st
     }
 }
 
-static uint64_t corosync_config_version(const struct transport *transport)
+static int64_t corosync_config_version(const struct transport *transport)
 {
     const struct corosync *corosync = (const struct corosync *)transport;
-    return corosync->link != NULL ? corosync->config_version : 0;
+    return corosync->link != NULL ? (int64_t)corosync->config_version : -1;
 }
 
 static void corosync_free(struct transport *transport)

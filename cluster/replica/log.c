@@ -315,7 +315,9 @@ static void log_commit(struct replica *replica, const struct turn *turn, struct 
         entry_done(entry);
     }
     log->entries_count -= count;
-    memmove(log->entries, log->entries + count, log->entries_count * sizeof(*log->entries));
+    if (log->entries_count > 0) {
+        memmove(log->entries, log->entries + count, log->entries_count * sizeof(*log->entries));
+    }
     graves_limit(replica, log);
 }
 

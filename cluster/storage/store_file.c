@@ -9,6 +9,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -21,7 +22,8 @@ enum {
     APPLICATION_ID = 0x68616d67, // "hamg": tells our files from others
     SCHEMA_VERSION = 1,
     SCHEMA_VERSION_MAX = 1000, // a greater number is not one that we will ever give
-    BUSY_TIMEOUT_MS = 2000,    // a predecessor that is just ending
+    FILE_MODE = 0600,
+    BUSY_TIMEOUT_MS = 2000, // a predecessor that is just ending
 };
 
 enum statement {
@@ -193,8 +195,11 @@ static int file_check(struct store_file *file, struct error *err)
     } else {
         const char *verdict = (const char *)sqlite3_column_text(statement, 0);
         if (verdict == NULL || strcmp(verdict, "ok") != 0) {
+            // The reason is the last line; words for the operator have but one.
+            const char *line = verdict != NULL ? verdict : "it fails its check";
+            const char *end = strrchr(line, '\n');
             r = error_set(err, -EUCLEAN, "the database is damaged: %s",
-                          verdict != NULL ? verdict : "no verdict");
+                          end != NULL ? end + 1 : line);
         }
     }
     (void)sqlite3_finalize(statement); // its result is that of the step
@@ -393,8 +398,8 @@ static int file_make(const char *path, struct error *err)
     if (r < 0) {
         return r;
     }
-    if (rename(fresh, path) < 0) {
-        return error_set_errno(err, -errno, "cannot rename '%s'", fresh);
+    if (chmod(fresh, FILE_MODE) < 0 || rename(fresh, path) < 0) {
+        return error_set_errno(err, -errno, "cannot name '%s'", fresh);
     }
     r = folder_sync(path);
     return r < 0 ? error_set_errno(err, r, "cannot sync the folder") : 0;

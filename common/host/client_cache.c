@@ -15,6 +15,8 @@
 // A daemon reads in every round, so that it never lags by this many deletions.
 enum { DELETED_MAX = 8192 };
 
+enum { CACHE_PART_MAX = 32 }; // longer than the first part of any key of ours
+
 struct cache_entry {
     char *value; // NULL: deleted
     size_t size_bytes;
@@ -34,6 +36,7 @@ void client_cache_init(struct client_cache *cache)
     *cache = (struct client_cache){0};
     map_init(&cache->entries, entry_free);
     map_init(&cache->loading, entry_free);
+    map_init(&cache->changed, free);
     client_cache_mark(cache);
 }
 
@@ -41,6 +44,7 @@ void client_cache_done(struct client_cache *cache)
 {
     map_done(&cache->entries);
     map_done(&cache->loading);
+    map_done(&cache->changed);
 }
 
 // Reads {"key":…,"value":…,"version":…} of a peer that we trust to be well-formed, since it is our
@@ -71,6 +75,36 @@ static bool entry_is_equal(const struct cache_entry *a, const struct cache_entry
     return a->value == NULL || (a->version == b->version && strcmp(a->value, b->value) == 0);
 }
 
+// The token of the last change among the keys that begin with the same part; NULL for a key without
+// parts.
+static uint64_t *cache_changed(const struct client_cache *cache, const char *key)
+{
+    char part[CACHE_PART_MAX];
+    const char *slash = strchr(key, '/');
+    size_t length = slash != NULL ? (size_t)(slash - key) : sizeof(part);
+    if (length >= sizeof(part)) {
+        return NULL;
+    }
+    memcpy(part, key, length);
+    part[length] = '\0';
+    return map_find(&cache->changed, part);
+}
+
+static void cache_note_change(struct client_cache *cache, const char *key, uint64_t token)
+{
+    uint64_t *changed = cache_changed(cache, key);
+    const char *slash = strchr(key, '/');
+    if (changed == NULL && slash != NULL && slash - key < CACHE_PART_MAX) {
+        char *part CLEANUP(alloc_freep) = alloc_strdup(key);
+        part[slash - key] = '\0';
+        changed = alloc_zero(sizeof(*changed));
+        map_put(&cache->changed, part, changed);
+    }
+    if (changed != NULL && token > *changed) {
+        *changed = token;
+    }
+}
+
 // Puts the entry into the view when it says something new, and releases it otherwise.
 static bool cache_put(struct client_cache *cache, const char *key, struct cache_entry *entry)
 {
@@ -88,6 +122,7 @@ static bool cache_put(struct client_cache *cache, const char *key, struct cache_
     cache->lowest = entry->version < cache->lowest ? entry->version : cache->lowest;
     cache->highest = entry->version > cache->highest ? entry->version : cache->highest;
     map_put(&cache->entries, key, entry);
+    cache_note_change(cache, key, entry->seen);
     return true;
 }
 
@@ -219,6 +254,11 @@ void client_cache_read(const struct client_cache *cache, const char *prefix, uin
                        struct arena *arena, struct store_entries *ret)
 {
     size_t length = strlen(prefix);
+    const uint64_t *changed = cache_changed(cache, prefix);
+    if (since > 0 && changed != NULL && *changed <= since) {
+        *ret = (struct store_entries){.version = cache->token}; // most reads of most rounds
+        return;
+    }
     size_t first = map_lower_bound(&cache->entries, prefix);
     size_t end = first;
     while (end < cache->entries.count &&

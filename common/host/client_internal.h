@@ -41,7 +41,7 @@ struct client_lease_port {
 struct client_membership_port {
     struct membership base;
     struct cluster_client *client;
-    struct map nodes; // node → "1" when online, "" otherwise
+    struct map nodes; // node → not NULL when it is online
     bool quorate, known;
     uint64_t epoch;
 };
@@ -62,6 +62,8 @@ struct cluster_client {
     bool loaded; // the first snapshot of this connection is complete
     bool viewed; // there was a complete snapshot, of this or an earlier connection
     int64_t authority_ms, renew_ms; // 0: not told yet
+    char *profile;                  // ha-clusterd's; NULL: not told yet
+    char *expected_profile;         // NULL: any
 
     struct client_cache cache;
     struct client_store_port store;

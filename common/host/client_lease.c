@@ -81,7 +81,7 @@ static void lease_ask(struct cluster_client *client, const char *name, struct cl
 static bool lease_is_due(const struct cluster_client *client, const struct client_lease *lease,
                          int64_t now_ms)
 {
-    if (!client_is_ready(client)) {
+    if (!client_is_ready(client) || cluster_client_is_outdated(client)) {
         return false;
     }
     if (lease->asked_id != 0) {
@@ -95,6 +95,13 @@ static int lease_refused(const struct cluster_client *client, const struct clien
 {
     if (!client_is_ready(client)) {
         return error_set(err, -ENOTCONN, "no connection to ha-clusterd");
+    }
+    if (cluster_client_is_outdated(client)) {
+        return error_set(
+            err, -EPERM,
+            "this daemon runs with timing profile '%s', ha-clusterd with '%s': restart "
+            "it",
+            client->expected_profile, client->profile);
     }
     if (!client->membership.quorate) {
         return error_set(err, -EHOSTDOWN, "no quorum");
@@ -120,7 +127,10 @@ static int client_lease_acquire(struct lease *base, const char *name, struct lea
     int64_t now_ms = clock_now_ms(&client->clock);
     lease_expire(lease, now_ms);
     int answer;
-    if (lease->held) {
+    if (client_is_ready(client) && !client->membership.quorate) {
+        // Held or not, it cannot be renewed. What is held counts again when quorum returns in time.
+        answer = lease_refused(client, lease, err);
+    } else if (lease->held) {
         answer = lease->fresh ? LEASE_ACQUIRED : LEASE_RENEWED;
         lease->fresh = false;
     } else {

@@ -8,9 +8,6 @@
 #include "common/base/json.h"
 #include "common/host/client_internal.h"
 
-static char online_mark[] = "1";
-static char offline_mark[] = "";
-
 void client_membership_update(struct cluster_client *client, const struct json *message)
 {
     struct client_membership_port *port = &client->membership;
@@ -22,7 +19,7 @@ void client_membership_update(struct cluster_client *client, const struct json *
         ignore_result(
             json_get_bool_if(members->items[i], "online", &online, NULL)); // absent: false
         if (node != NULL) {
-            map_put(&port->nodes, node, online ? online_mark : offline_mark);
+            map_put(&port->nodes, node, online ? port : NULL);
         }
     }
     port->quorate = false;
@@ -67,7 +64,7 @@ static int client_membership_get(struct membership *membership, struct arena *ar
     map_each (e, &port->nodes) {
         struct member *member = &list.members[list.count++];
         member->node = arena_strdup(arena, e->key);
-        member->online = port->quorate && e->value == online_mark;
+        member->online = port->quorate && e->value != NULL;
     }
     *ret = list;
     return 0;

@@ -104,6 +104,11 @@ static void handle_hello(struct cluster_client *client, const struct json *answe
         free(client->node);
         client->node = alloc_strdup(node);
     }
+    const char *profile = json_find_string(answer, "profile");
+    if (profile != NULL) {
+        free(client->profile);
+        client->profile = alloc_strdup(profile);
+    }
     // Absent in an error answer: then the connection never becomes ready, and says why by its end.
     ignore_result(
         json_get_int_if(answer, "authority_ms", 1, INT32_MAX, &client->authority_ms, NULL));
@@ -354,6 +359,8 @@ void cluster_client_free(struct cluster_client *client)
     free(client->prefixes);
     free(client->owner);
     free(client->node);
+    free(client->profile);
+    free(client->expected_profile);
     free(client);
 }
 
@@ -454,6 +461,18 @@ int cluster_client_call(struct cluster_client *client, struct arena *arena,
     }
     *ret_answer = answer;
     return 0;
+}
+
+void cluster_client_expect_profile(struct cluster_client *client, const char *profile)
+{
+    free(client->expected_profile);
+    client->expected_profile = alloc_strdup(profile);
+}
+
+bool cluster_client_is_outdated(const struct cluster_client *client)
+{
+    return client->profile != NULL && client->expected_profile != NULL &&
+           strcmp(client->profile, client->expected_profile) != 0;
 }
 
 const char *cluster_client_node(struct cluster_client *client, struct arena *arena)

@@ -11,6 +11,7 @@
 #include "common/base/error.h"
 #include "common/host/machine.h"
 #include "common/model/event.h"
+#include "common/port/clock.h"
 #include "common/port/event_sink.h"
 #include "common/port/membership.h"
 #include "ha_config.h"
@@ -63,21 +64,29 @@ int daemon_setup_load(struct arena *arena, struct daemon_setup *ret, struct erro
     return 0;
 }
 
-void daemon_link_tell(struct daemon_link *link, struct membership *membership,
-                      struct event_sink *events)
+bool daemon_link_look(struct daemon_link *link, struct membership *membership, struct clock *clock,
+                      struct event_sink *events, int64_t *ret_wake_ms)
 {
     struct arena *arena CLEANUP(arena_freep) = arena_new();
     struct member_list members;
     struct error err = {0};
+    int64_t now_ms = clock_now_ms(clock);
+    link->since_ms = link->since_ms == 0 ? now_ms : link->since_ms;
     bool connected = membership_get(membership, arena, &members, &err) != -ENOTCONN;
-    if (link->told && connected == link->connected) {
-        return;
+    if (!link->told && !connected && now_ms < link->since_ms + DAEMON_LINK_WAIT_MS) {
+        *ret_wake_ms = link->since_ms + DAEMON_LINK_WAIT_MS;
+        return false;
     }
-    *link = (struct daemon_link){.told = true, .connected = connected};
+    if (link->told && connected == link->connected) {
+        return true;
+    }
+    link->told = true;
+    link->connected = connected;
     struct event *event = event_new(arena, connected ? EVENT_LEVEL_NOTICE : EVENT_LEVEL_WARNING,
                                     connected ? "clusterd-connected" : "clusterd-awaited");
     event_text(arena, event, "reason", connected ? NULL : err.text);
     event_emit(events, event);
+    return true;
 }
 
 void daemon_exit_tell(struct event_sink *events)

@@ -3,17 +3,19 @@
 #pragma once
 
 #include <stdbool.h>
+#include <stdint.h>
 
 #include "common/base/macros.h"
 #include "common/host/config.h"
 #include "common/model/timing.h"
 
 struct arena;
+struct clock;
 struct error;
 struct event_sink;
 struct membership;
 
-enum { DAEMON_EXIT_FAILED = 1, DAEMON_EXIT_USAGE = 2 };
+enum { DAEMON_EXIT_FAILED = 1, DAEMON_EXIT_USAGE = 2, DAEMON_LINK_WAIT_MS = 1000 };
 
 // Reads --help and --version, which print and end. False: end with *ret_status.
 bool daemon_options(int argc, char *argv[], const char *name, const char *about,
@@ -29,15 +31,17 @@ struct daemon_setup {
 // not safe.
 int daemon_setup_load(struct arena *arena, struct daemon_setup *ret, struct error *err) WARN_UNUSED;
 
-// Tells by an event when ha-clusterd is not reachable and when it is again, once each. All zero at
-// first.
+// The connection to ha-clusterd as a daemon's rounds see it. All zero at first.
 struct daemon_link {
+    int64_t since_ms; // of the first call
     bool told;
     bool connected;
 };
-void daemon_link_tell(struct daemon_link *link, struct membership *membership,
-                      struct event_sink *events);
-
+// Tells by an event when ha-clusterd is not reachable and when it is again, once each. False: the
+// daemon is so young that the connection is only being made; its round is to wait until
+// *ret_wake_ms, or until something changes.
+bool daemon_link_look(struct daemon_link *link, struct membership *membership, struct clock *clock,
+                      struct event_sink *events, int64_t *ret_wake_ms) WARN_UNUSED;
 // Tells that the daemon ends in order.
 void daemon_exit_tell(struct event_sink *events);
 

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// The watchdog port over the socket of ha-watchdogd (watchdog/server.h). A call waits for the
+// The watchdog port over the socket of ha-watchdogd (watchdog/mux_server.h). A call waits for the
 // daemon's answer, at most HOST_WATCHDOG_WAIT_MS; the daemon runs with real-time priority and
 // answers within a millisecond when it works.
 //

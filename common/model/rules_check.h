@@ -31,6 +31,7 @@ void rules_check(struct arena *arena, const struct rule_set *set, const struct m
 struct rule_bundle {
     const struct rule **rules; // in the order in which they joined
     size_t count;
+    size_t capacity;
     struct map resources; // of all of them; values mean nothing
 };
 

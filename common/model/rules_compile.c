@@ -2,8 +2,12 @@
 // The three transformations, in their order, and the compilation.
 #include "common/model/rules_compile.h"
 
+#include <stdlib.h>
+#include <string.h>
+
 #include "common/base/arena.h"
 #include "common/base/strbuf.h"
+#include "common/model/rule_index.h"
 #include "common/model/rules.h"
 #include "common/model/rules_check.h"
 
@@ -34,13 +38,13 @@ static void rules_merge_positive(struct arena *arena, struct rule_set *set)
     }
 }
 
-// Whether a negative rule of the set, as it was before inferring, keeps the two apart.
-static bool rules_separate(const struct rule_set *set, const char *a, const char *b)
+// Whether a negative rule, of those there were before inferring, keeps the two apart.
+static bool rules_separate(const struct rule_index *negatives, const char *a, const char *b)
 {
-    map_each (e, &set->rules) {
-        const struct rule *rule = e->value;
-        if (rule_is_affinity(rule, RULE_AFFINITY_NEGATIVE) && map_has(&rule->resources, a) &&
-            map_has(&rule->resources, b)) {
+    const struct rule_index_entry *first = NULL;
+    size_t users = rule_index_find(negatives, a, &first);
+    for (size_t i = 0; i < users; i++) {
+        if (map_has(&first[i].rule->resources, b)) {
             return true;
         }
     }
@@ -48,26 +52,22 @@ static bool rules_separate(const struct rule_set *set, const char *a, const char
 }
 
 // Adds to `inferred` what the company `positive` must be apart from because one of it must.
-static void rules_infer_for(struct arena *arena, const struct rule_set *set,
+static void rules_infer_for(struct arena *arena, const struct rule_index *negatives,
                             const struct rule *positive, int64_t order, struct map *inferred)
 {
     struct map apart; // what any of the company must be apart from
     map_init_arena(&apart, arena);
-    map_each (e, &set->rules) {
-        struct rule *negative = e->value;
-        if (!rule_is_affinity(negative, RULE_AFFINITY_NEGATIVE) ||
-            rules_count_common(&negative->resources, &positive->resources) == 0) {
-            continue;
-        }
-        map_each (other, &negative->resources) {
+    struct rule_list touched = rule_index_collect(negatives, &positive->resources);
+    for (size_t i = 0; i < touched.count; i++) {
+        map_each (other, &touched.rules[i]->resources) {
             if (!map_has(&positive->resources, other->key)) {
-                map_put(&apart, other->key, negative);
+                map_put(&apart, other->key, touched.rules[i]);
             }
         }
     }
     map_each (other, &apart) {
         map_each (member, &positive->resources) {
-            if (rules_separate(set, member->key, other->key)) {
+            if (rules_separate(negatives, member->key, other->key)) {
                 continue;
             }
             const char *id = arena_printf(arena, "_implicit-negative-%s-%s-%s", positive->id,
@@ -82,6 +82,29 @@ static void rules_infer_for(struct arena *arena, const struct rule_set *set,
     }
 }
 
+static bool rule_is_negative(const struct rule *rule)
+{
+    return rule_is_affinity(rule, RULE_AFFINITY_NEGATIVE);
+}
+
+static bool rule_is_of_nodes(const struct rule *rule)
+{
+    return rule_is_active(rule, RULE_TYPE_NODE_AFFINITY);
+}
+
+static void rules_build_index(struct arena *arena, const struct rule_set *set,
+                              bool (*is_wanted)(const struct rule *rule), struct rule_index *index)
+{
+    struct rule **rules = arena_array_of(arena, struct rule *, set->rules.count);
+    size_t count = 0;
+    map_each (e, &set->rules) {
+        if (is_wanted(e->value)) {
+            rules[count++] = e->value;
+        }
+    }
+    rule_index_init(arena, index, rules, count);
+}
+
 // Company of a resource that must be apart from another must be apart from it too.
 static void rules_infer_negative(struct arena *arena, struct rule_set *set)
 {
@@ -90,12 +113,14 @@ static void rules_infer_negative(struct arena *arena, struct rule_set *set)
         const struct rule *rule = e->value;
         lowest = rule->order < lowest ? rule->order : lowest;
     }
+    struct rule_index negatives;
+    rules_build_index(arena, set, rule_is_negative, &negatives);
     struct map inferred;
     map_init_arena(&inferred, arena);
     map_each (e, &set->rules) {
         const struct rule *rule = e->value;
         if (rule_is_affinity(rule, RULE_AFFINITY_POSITIVE)) {
-            rules_infer_for(arena, set, rule, lowest + 1, &inferred);
+            rules_infer_for(arena, &negatives, rule, lowest + 1, &inferred);
         }
     }
     map_each (e, &inferred) {
@@ -103,25 +128,21 @@ static void rules_infer_negative(struct arena *arena, struct rule_set *set)
     }
 }
 
-// Where one may run, its company may run.
-static void rules_infer_nodes(struct rule_set *set)
+// Where one may run, its company may run. Positive rules have been merged, so that none has a
+// resource of another: what one adds to a rule does not matter to the next.
+static void rules_infer_nodes(struct arena *arena, struct rule_set *set)
 {
+    struct rule_index node_rules;
+    rules_build_index(arena, set, rule_is_of_nodes, &node_rules);
     map_each (e, &set->rules) {
         const struct rule *positive = e->value;
         if (!rule_is_affinity(positive, RULE_AFFINITY_POSITIVE)) {
             continue;
         }
-        struct rule *found = NULL;
-        map_each (candidate, &set->rules) {
-            struct rule *rule = candidate->value;
-            if (found == NULL && rule_is_active(rule, RULE_TYPE_NODE_AFFINITY) &&
-                rules_count_common(&rule->resources, &positive->resources) > 0) {
-                found = rule;
-            }
-        }
-        if (found != NULL) {
-            map_each (resource, &positive->resources) {
-                rule_add_resource(found, resource->key);
+        struct rule_list found = rule_index_collect(&node_rules, &positive->resources);
+        map_each (resource, &positive->resources) {
+            if (found.count > 0) {
+                rule_add_resource(found.rules[0], resource->key);
             }
         }
     }
@@ -142,7 +163,7 @@ void rules_transform(struct arena *arena, const struct rule_set *set, const stru
     }
     rules_merge_positive(arena, &kept);
     rules_infer_negative(arena, &kept);
-    rules_infer_nodes(&kept);
+    rules_infer_nodes(arena, &kept);
     *ret_set = kept;
 }
 
@@ -206,11 +227,42 @@ static void affinity_add_partners(struct arena *arena, struct affinity *affinity
     }
 }
 
+static int compare_texts(const void *left, const void *right)
+{
+    return strcmp(*(const char *const *)left, *(const char *const *)right);
+}
+
+// Makes all entries in ascending order, which is the cheap one for a map.
+static void affinity_add_entries(struct arena *arena, struct affinity *affinity,
+                                 const struct rule_set *set)
+{
+    size_t total = 0;
+    map_each (e, &set->rules) {
+        const struct rule *rule = e->value;
+        total += rule->disabled ? 0 : rule->resources.count;
+    }
+    const char **sids = arena_array_of(arena, const char *, total);
+    size_t count = 0;
+    map_each (e, &set->rules) {
+        const struct rule *rule = e->value;
+        map_each (resource, &rule->resources) {
+            if (!rule->disabled) {
+                sids[count++] = resource->key;
+            }
+        }
+    }
+    qsort(sids, count, sizeof(sids[0]), compare_texts);
+    for (size_t i = 0; i < count; i++) {
+        (void)affinity_get(arena, affinity, sids[i]); // it is there from now on
+    }
+}
+
 struct affinity *affinity_compile(struct arena *arena, const struct rule_set *set,
                                   const struct map *nodes)
 {
     struct affinity *affinity = arena_new_of(arena, struct affinity);
     map_init_arena(&affinity->entries, arena);
+    affinity_add_entries(arena, affinity, set);
     map_each (e, &set->rules) {
         const struct rule *rule = e->value;
         if (rule_is_active(rule, RULE_TYPE_NODE_AFFINITY)) {

@@ -14,6 +14,13 @@ struct transition_table {
     const bool *allowed;
 };
 
+// One allowed move in words, for documentation and tests.
+struct transition_row {
+    int from;
+    int to;
+    const char *when;
+};
+
 bool transition_is_allowed(const struct transition_table *table, int from, int to) WARN_UNUSED;
 // Sets *state; asserts that the move is in the table.
 void transition_move(const struct transition_table *table, int *state, int to);

@@ -7,12 +7,6 @@
 
 #include "common/model/transition.h"
 
-struct transition_row {
-    int from;
-    int to;
-    const char *when;
-};
-
 extern const struct transition_table transitions_service;
 extern const struct transition_table transitions_node;
 extern const struct transition_table transitions_crm;

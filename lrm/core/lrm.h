@@ -21,6 +21,7 @@
 #include "common/base/macros.h"
 #include "common/base/map.h"
 #include "common/model/lrm_status.h"
+#include "common/model/transition.h"
 #include "common/port/lease.h"
 #include "common/port/workers.h"
 #include "lrm/round.h"
@@ -31,7 +32,6 @@ struct lrm;
 struct manager_status;
 struct options;
 struct timing;
-struct transition_table;
 
 // What the daemon sees. Everything is borrowed for the call.
 struct lrm_input {
@@ -105,3 +105,6 @@ enum lrm_mode lrm_get_mode(const struct lrm *lrm) WARN_UNUSED;
 // call. The timestamp is the caller's.
 struct lrm_status *lrm_build_status(const struct lrm *lrm, struct arena *arena) WARN_UNUSED;
 extern const struct transition_table lrm_state_transitions;
+// The same with words.
+extern const struct transition_row lrm_state_rows[];
+extern const size_t lrm_state_rows_count;

@@ -4,22 +4,34 @@
 #include <stdlib.h>
 
 #include "common/base/arena.h"
+#include "common/base/macros.h"
 #include "common/model/event.h"
 #include "common/model/store_keys.h"
 #include "common/model/transition.h"
 #include "lrm/core/lrm_internal.h"
 
-#define FROM_TO(from, to) [LRM_STATE_##from * LRM_STATE_MAX + LRM_STATE_##to] = true
+// The only place where moves are allowed: expanded to the matrix that is enforced and to the rows
+// with words.
+#define LRM_ROWS(ROW)                                                                              \
+    ROW(STARTUP, WAIT_FOR_AGENT_LOCK, "the daemon starts")                                         \
+    ROW(WAIT_FOR_AGENT_LOCK, ACTIVE, "services are to run here; got the agent lease")              \
+    ROW(ACTIVE, LOST_AGENT_LOCK, "the agent lease was not renewed, or the node is to be fenced")   \
+    ROW(ACTIVE, MAINTENANCE, "maintenance was asked for, or the node leaves by policy migrate")    \
+    ROW(ACTIVE, WAIT_FOR_AGENT_LOCK, "nothing placed here for long, or disarmed")                  \
+    ROW(MAINTENANCE, ACTIVE, "maintenance has ended")                                              \
+    ROW(MAINTENANCE, LOST_AGENT_LOCK,                                                              \
+        "the agent lease was not renewed, or the node is to be fenced")                            \
+    ROW(MAINTENANCE, WAIT_FOR_AGENT_LOCK, "disarmed, and nothing is active here")                  \
+    ROW(LOST_AGENT_LOCK, ACTIVE, "got the agent lease again")
 
-static const bool lrm_moves_allowed[LRM_STATE_MAX * LRM_STATE_MAX] = {
-    FROM_TO(STARTUP, WAIT_FOR_AGENT_LOCK), FROM_TO(WAIT_FOR_AGENT_LOCK, ACTIVE),
-    FROM_TO(ACTIVE, LOST_AGENT_LOCK),      FROM_TO(ACTIVE, MAINTENANCE),
-    FROM_TO(ACTIVE, WAIT_FOR_AGENT_LOCK),  FROM_TO(MAINTENANCE, ACTIVE),
-    FROM_TO(MAINTENANCE, LOST_AGENT_LOCK), FROM_TO(MAINTENANCE, WAIT_FOR_AGENT_LOCK),
-    FROM_TO(LOST_AGENT_LOCK, ACTIVE),
-};
+#define LRM_ALLOWED(from, to, when) [LRM_STATE_##from * LRM_STATE_MAX + LRM_STATE_##to] = true,
+#define LRM_ROW(from, to, when)     {LRM_STATE_##from, LRM_STATE_##to, when},
+
+static const bool lrm_moves_allowed[LRM_STATE_MAX * LRM_STATE_MAX] = {LRM_ROWS(LRM_ALLOWED)};
 
 const struct transition_table lrm_state_transitions = {&lrm_state_table, lrm_moves_allowed};
+const struct transition_row lrm_state_rows[] = {LRM_ROWS(LRM_ROW)};
+const size_t lrm_state_rows_count = ARRAY_SIZE(lrm_state_rows);
 
 static void lrm_moves_to(const struct lrm_call *call, enum lrm_state to)
 {

@@ -150,6 +150,22 @@ static void unknown_lease_is_busy_for_the_lease_time(void **state)
     holder_close(&holder);
 }
 
+static void lease_of_a_daemon_with_other_times_is_refused(void **state)
+{
+    struct holder holder;
+    struct lease_grant grant = {0};
+    holder_open(&holder, *state);
+    cluster_client_expect_profile(holder.client, "fast"); // the fixture's
+    assert_int_equal(round_until(&holder, "ha_agent_n1_lock", LEASE_ACQUIRED, &grant),
+                     LEASE_ACQUIRED);
+    assert_false(cluster_client_is_outdated(holder.client));
+    cluster_client_expect_profile(holder.client, "patient");
+    assert_true(cluster_client_is_outdated(holder.client));
+    assert_int_equal(round_until(&holder, "ha_agent_n1_lock", -EPERM, &grant), -EPERM);
+    assert_true(clock_now_ms(&holder.clock) >= grant.authority_until_ms);
+    holder_close(&holder);
+}
+
 static void lease_for_another_node_is_refused(void **state)
 {
     struct clusterd_fixture *fixture = *state;
@@ -178,6 +194,7 @@ int main(void)
         clusterd_fixture_test(authority_runs_out_without_the_daemon),
         clusterd_fixture_test(released_lease_is_gone_and_comes_back_with_a_greater_term),
         clusterd_fixture_test(unknown_lease_is_busy_for_the_lease_time),
+        clusterd_fixture_test(lease_of_a_daemon_with_other_times_is_refused),
         clusterd_fixture_test(lease_for_another_node_is_refused),
     };
     return cmocka_run_group_tests_name("lease", tests, NULL, NULL);

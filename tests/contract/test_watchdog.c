@@ -27,7 +27,7 @@
 #include "tests/lib/test.h"
 #include "watchdog/device.h"
 #include "watchdog/feeder.h"
-#include "watchdog/server.h"
+#include "watchdog/mux_server.h"
 
 struct fixture {
     char folder[40];
@@ -129,11 +129,11 @@ NORETURN static void server_main(struct fixture *f, int device_fd, int ready_fd,
     struct event_sink sink = {.ops = &drop_ops};
     struct feeder_ports ports = {.clock = &clock.clock, .device = &device.device, .events = &sink};
     struct loop *loop;
-    struct server *server;
+    struct mux_server *server;
     struct error err = {0};
     struct feeder *feeder = feeder_new(&ports, &f->timing, f->state_path, "boot");
     if (feeder_start(feeder, &err) < 0 || loop_new(&loop, &err) < 0 ||
-        server_new(loop, feeder, &sink, f->socket_path, uid, &server, &err) < 0 ||
+        mux_server_new(loop, feeder, &sink, f->socket_path, uid, &server, &err) < 0 ||
         file_write_all(ready_fd, "R", 1) < 0) {
         (void)fprintf(stderr, "%s\n", err.text);
         _exit(2);
@@ -393,15 +393,15 @@ static void connections_too_many_are_closed_and_then_taken_again(void **state)
 {
     struct fixture *f = *state;
     server_start(f, getuid());
-    int fds[SERVER_CONNECTIONS_MAX + 1];
-    for (size_t i = 0; i < SERVER_CONNECTIONS_MAX; i++) {
+    int fds[MUX_SERVER_CONNECTIONS_MAX + 1];
+    for (size_t i = 0; i < MUX_SERVER_CONNECTIONS_MAX; i++) {
         fds[i] = raw_connect(f);
         assert_answer(fds[i], "x", 1, "error say 'hello NAME' first");
     }
-    fds[SERVER_CONNECTIONS_MAX] = raw_connect(f);
+    fds[MUX_SERVER_CONNECTIONS_MAX] = raw_connect(f);
     char byte;
-    assert_int_equal(recv(fds[SERVER_CONNECTIONS_MAX], &byte, 1, 0), 0);
-    for (size_t i = 0; i <= SERVER_CONNECTIONS_MAX; i++) {
+    assert_int_equal(recv(fds[MUX_SERVER_CONNECTIONS_MAX], &byte, 1, 0), 0);
+    for (size_t i = 0; i <= MUX_SERVER_CONNECTIONS_MAX; i++) {
         (void)close(fds[i]);
     }
     int r = -ENOTCONN;

@@ -119,6 +119,7 @@ static void effect_multicast(struct net_node *node, const struct replica_effect 
     item->bytes = alloc_memdup(effect->bytes, effect->size_bytes);
     item->size_bytes = effect->size_bytes;
     items_push(&node->outbox, item);
+    node->multicasts_count++;
 }
 
 static void effect_persist(struct net_node *node, const struct replica_effect *effect)
@@ -137,6 +138,7 @@ static void effect_persist(struct net_node *node, const struct replica_effect *e
                     : table_row_new(row->key, row->value, row->size_bytes, row->version));
     }
     items_push(&node->batches, batch);
+    node->batches_count++;
 }
 
 static void effect_answer(struct net *net, const struct replica_effect *effect)
@@ -638,7 +640,8 @@ size_t net_request(struct net *net, unsigned index, const struct replica_request
     request->node = index;
     request->what = *what;
     request->asked_ms = net->now_ms;
-    request->key = what->ops_count > 0 ? alloc_strdup(what->ops[0].key) : NULL;
+    bool has_key = what->ops_count > 0 && what->ops[0].key != NULL;
+    request->key = has_key ? alloc_strdup(what->ops[0].key) : NULL;
     items_push(&net->requests, request);
     struct arena *arena CLEANUP(arena_freep) = arena_new();
     struct replica_effects effects = {0};

@@ -58,6 +58,7 @@ struct net_node {
     size_t members_count;
     bool is_quorum_untold;
     bool is_unflushed;
+    size_t multicasts_count, batches_count; // so far
     // What its readers were told:
     uint64_t version_seen;
 };

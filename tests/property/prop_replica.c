@@ -314,6 +314,26 @@ static void act_steps(struct campaign *campaign)
     }
 }
 
+static void check_leases(struct campaign *campaign)
+{
+    struct net *net = campaign->net;
+    struct replica_lease first;
+    int first_node = -1;
+    for (unsigned i = 0; i < net->nodes_count; i++) {
+        struct replica_lease lease;
+        if (!net_is_serving(net, i) ||
+            !replica_find_lease(net->nodes[i].replica, net_clock(net, i), LEASE, &lease)) {
+            continue;
+        }
+        bool is_same_ring = first_node >= 0 && net->nodes[i].ring == net->nodes[first_node].ring;
+        if (is_same_ring && (first.version != lease.version || first.term != lease.term)) {
+            net_fail(net, "nodes %d and %u know different leases", first_node + 1, i + 1);
+        }
+        first = first_node < 0 ? lease : first;
+        first_node = first_node < 0 ? (int)i : first_node;
+    }
+}
+
 static void act(struct campaign *campaign)
 {
     unsigned node = any_node(campaign);
@@ -332,6 +352,7 @@ static void act(struct campaign *campaign)
     } else if (choice < 85) {
         net_run(campaign->net);
         net_check_equal(campaign->net);
+        check_leases(campaign);
     }
     act_steps(campaign);
 }
@@ -378,6 +399,24 @@ static void check_write(struct campaign *campaign, const struct net_request *req
     }
 }
 
+// What a reader was ever told stays, whether its writer heard of it or not.
+static void check_told(struct campaign *campaign)
+{
+    struct net *net = campaign->net;
+    map_each (entry, &net->told) {
+        const char *key = strchr(entry->key, ' ') + 1;
+        uint64_t told = 0;
+        char number[32];
+        (void)snprintf(number, sizeof(number), "%.*s", (int)(key - 1 - entry->key), entry->key);
+        uint64_t version = 0;
+        if (strncmp(key, "key/", 4) == 0 && strcmp(entry->value, "(deleted)") != 0 &&
+            (parse_uint64(number, &told) < 0 || net_value(net, 0, key, &version) == NULL ||
+             version != told)) {
+            net_fail(net, "'%s' was read and is lost", key);
+        }
+    }
+}
+
 static void check_counter(struct campaign *campaign)
 {
     struct net *net = campaign->net;
@@ -413,6 +452,8 @@ static void check_all(struct campaign *campaign)
         }
     }
     check_counter(campaign);
+    check_told(campaign);
+    check_leases(campaign);
     // INV-4: what was written under a term was written before any later term was granted.
     for (size_t i = 0; i < campaign->guarded_count; i++) {
         for (size_t n = 0; n < campaign->terms_count; n++) {

@@ -63,6 +63,24 @@ static void guest_taken_over_by_hand_is_seen_but_not_counted(void **state)
     assert_null(sim_guests_find_double(guests));
 }
 
+static void node_without_guard_is_not_counted_until_it_guards_itself_again(void **state)
+{
+    struct sim_guests *guests = *state;
+    sim_guests_set(guests, "node1", "ct:100", true);
+    sim_guests_set(guests, "node1", "ct:101", true);
+    sim_guests_disown(guests, "ct:101");
+    sim_guests_guard_node(guests, "node1", false);
+    sim_guests_set(guests, "node2", "ct:100", true);
+    sim_guests_set(guests, "node2", "ct:101", true);
+    assert_null(sim_guests_find_double(guests));
+    sim_guests_guard_node(guests, "node1", true);
+    assert_string_equal(sim_guests_find_double(guests), "ct:100");
+    sim_guests_set(guests, "node2", "ct:100", false);
+    // The one that an operator took over is still his.
+    assert_null(sim_guests_find_double(guests));
+    sim_guests_guard_node(guests, "node9", false);
+}
+
 static void digits_are_read_from_the_left(void **state)
 {
     static const struct {
@@ -124,6 +142,7 @@ int main(void)
         guests_test(guest_that_runs_on_two_nodes_is_found),
         guests_test(power_cut_ends_all_guests_of_the_node),
         guests_test(guest_taken_over_by_hand_is_seen_but_not_counted),
+        guests_test(node_without_guard_is_not_counted_until_it_guards_itself_again),
         cmocka_unit_test(digits_are_read_from_the_left),
         guests_test(attempts_fail_as_often_as_the_digit_says_on_all_nodes_together),
         guests_test(attempt_on_another_node_than_the_digit_names_succeeds_and_resets),

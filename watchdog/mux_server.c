@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Connections and timer of ha-watchdogd. Each callback begins with feeder_check(): nothing is
 // answered before the deadlines were looked at.
-#include "watchdog/server.h"
+#include "watchdog/mux_server.h"
 
 #include <errno.h>
 #include <stdbool.h>
@@ -23,13 +23,13 @@
 #include "watchdog/feeder.h"
 
 struct connection {
-    struct server *server;
+    struct mux_server *server;
     int fd; // -1: free
     struct loop_source *source;
     char client[FEEDER_CLIENT_NAME_MAX + 1];
 };
 
-struct server {
+struct mux_server {
     struct loop *loop;
     struct feeder *feeder;
     struct event_sink *events;
@@ -37,10 +37,10 @@ struct server {
     int fd;
     struct loop_source *source;
     struct loop_source *timer;
-    struct connection connections[SERVER_CONNECTIONS_MAX];
+    struct connection connections[MUX_SERVER_CONNECTIONS_MAX];
 };
 
-static void timer_renew(struct server *server)
+static void timer_renew(struct mux_server *server)
 {
     int64_t wake_ms = feeder_wake_ms(server->feeder);
     if (wake_ms == INT64_MAX) {
@@ -52,7 +52,7 @@ static void timer_renew(struct server *server)
 
 static void timer_fired(void *userdata)
 {
-    struct server *server = userdata;
+    struct mux_server *server = userdata;
     feeder_check(server->feeder);
     timer_renew(server);
 }
@@ -72,8 +72,8 @@ static void connection_close(struct connection *connection)
 // its dead process.
 static void others_close(struct connection *connection)
 {
-    struct server *server = connection->server;
-    for (size_t i = 0; i < SERVER_CONNECTIONS_MAX; i++) {
+    struct mux_server *server = connection->server;
+    for (size_t i = 0; i < MUX_SERVER_CONNECTIONS_MAX; i++) {
         struct connection *other = &server->connections[i];
         if (other != connection && other->fd >= 0 && connection->client[0] != '\0' &&
             strcmp(other->client, connection->client) == 0) {
@@ -121,14 +121,14 @@ static void connection_ready(void *userdata, uint32_t events)
 {
     (void)events; // a hang-up reads as the end
     struct connection *connection = userdata;
-    struct server *server = connection->server;
+    struct mux_server *server = connection->server;
     feeder_check(server->feeder);
     // One message a turn: the loop serves the timer and the others in between.
     (void)connection_step(connection);
     timer_renew(server);
 }
 
-static void connection_refuse(struct server *server, int fd, const char *reason, int64_t uid)
+static void connection_refuse(struct mux_server *server, int fd, const char *reason, int64_t uid)
 {
     struct arena *arena CLEANUP(arena_freep) = arena_new();
     struct event *event = event_new(arena, EVENT_LEVEL_WARNING, "connection-refused");
@@ -140,7 +140,7 @@ static void connection_refuse(struct server *server, int fd, const char *reason,
 static void server_ready(void *userdata, uint32_t events)
 {
     (void)events;
-    struct server *server = userdata;
+    struct mux_server *server = userdata;
     feeder_check(server->feeder);
     int fd = accept4(server->fd, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
     if (fd < 0) {
@@ -153,7 +153,7 @@ static void server_ready(void *userdata, uint32_t events)
         connection_refuse(server, fd, "only root may use the watchdog", (int64_t)peer.uid);
         return;
     }
-    for (size_t i = 0; i < SERVER_CONNECTIONS_MAX; i++) {
+    for (size_t i = 0; i < MUX_SERVER_CONNECTIONS_MAX; i++) {
         struct connection *connection = &server->connections[i];
         if (connection->fd < 0) {
             connection->fd = fd;
@@ -180,7 +180,7 @@ static int server_listen(const char *path, struct error *err)
     mode_t mask = umask(0177);
     int r = bind(fd, (const struct sockaddr *)&address, sizeof(address)) < 0 ? -errno : 0;
     (void)umask(mask);
-    if (r == 0 && listen(fd, SERVER_CONNECTIONS_MAX) < 0) {
+    if (r == 0 && listen(fd, MUX_SERVER_CONNECTIONS_MAX) < 0) {
         r = -errno;
     }
     if (r < 0) {
@@ -190,20 +190,20 @@ static int server_listen(const char *path, struct error *err)
     return fd;
 }
 
-int server_new(struct loop *loop, struct feeder *feeder, struct event_sink *events,
-               const char *path, uid_t allowed_uid, struct server **ret, struct error *err)
+int mux_server_new(struct loop *loop, struct feeder *feeder, struct event_sink *events,
+                   const char *path, uid_t allowed_uid, struct mux_server **ret, struct error *err)
 {
     int fd = server_listen(path, err);
     if (fd < 0) {
         return fd;
     }
-    struct server *server = alloc_zero(sizeof(*server));
+    struct mux_server *server = alloc_zero(sizeof(*server));
     server->loop = loop;
     server->feeder = feeder;
     server->events = events;
     server->allowed_uid = allowed_uid;
     server->fd = fd;
-    for (size_t i = 0; i < SERVER_CONNECTIONS_MAX; i++) {
+    for (size_t i = 0; i < MUX_SERVER_CONNECTIONS_MAX; i++) {
         server->connections[i] = (struct connection){.server = server, .fd = -1};
     }
     server->source = loop_add_io(loop, fd, EPOLLIN, server_ready, server);
@@ -213,12 +213,12 @@ int server_new(struct loop *loop, struct feeder *feeder, struct event_sink *even
     return 0;
 }
 
-void server_free(struct server *server)
+void mux_server_free(struct mux_server *server)
 {
     if (server == NULL) {
         return;
     }
-    for (size_t i = 0; i < SERVER_CONNECTIONS_MAX; i++) {
+    for (size_t i = 0; i < MUX_SERVER_CONNECTIONS_MAX; i++) {
         connection_close(&server->connections[i]);
     }
     loop_source_free(server->source);
@@ -227,7 +227,7 @@ void server_free(struct server *server)
     free(server);
 }
 
-void server_freep(struct server **server)
+void mux_server_freep(struct mux_server **server)
 {
-    server_free(*server);
+    mux_server_free(*server);
 }

@@ -17,14 +17,14 @@ struct error;
 struct event_sink;
 struct feeder;
 struct loop;
-struct server;
+struct mux_server;
 
-enum { SERVER_CONNECTIONS_MAX = 16 };
+enum { MUX_SERVER_CONNECTIONS_MAX = 16 };
 
 // Listens on the path; a socket left there by an earlier process is replaced. Runs the feeder's
 // checks from the loop.
-int server_new(struct loop *loop, struct feeder *feeder, struct event_sink *events,
-               const char *path, uid_t allowed_uid, struct server **ret,
-               struct error *err) WARN_UNUSED;
-void server_free(struct server *server);
-void server_freep(struct server **server);
+int mux_server_new(struct loop *loop, struct feeder *feeder, struct event_sink *events,
+                   const char *path, uid_t allowed_uid, struct mux_server **ret,
+                   struct error *err) WARN_UNUSED;
+void mux_server_free(struct mux_server *server);
+void mux_server_freep(struct mux_server **server);

@@ -1,0 +1,521 @@
+// SPDX-License-Identifier: Apache-2.0
+// Epochs: which history is adopted, what becomes of writes under way, members that are silent,
+// slow, new, or have lost their disk, and a quorum that was forced on two sides.
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "cluster/replica/message.h"
+#include "common/base/arena.h"
+#include "common/model/event.h"
+#include "common/port/store.h"
+#include "tests/lib/replica_net.h"
+#include "tests/lib/test.h"
+
+static const unsigned TOGETHER[NET_NODES_MAX] = {0};
+static const unsigned ALONE_1[NET_NODES_MAX] = {1, 0, 0, 0, 0};
+static const unsigned ALONE_2[NET_NODES_MAX] = {0, 1, 0, 0, 0};
+static const unsigned ALONE_3[NET_NODES_MAX] = {0, 0, 1, 0, 0};
+static const unsigned NOTHING_KEPT[NET_NODES_MAX] = {0};
+static const unsigned ALL_KEPT[NET_NODES_MAX] = {100, 100, 100, 100, 100};
+
+// The last event of a name.
+struct heard {
+    const char *name;
+    size_t count;
+    unsigned node;
+    char keys[256];
+    char blank[64];
+    int64_t discarded;
+};
+
+static void hear(struct net *net, unsigned node, const struct event *event, void *userdata)
+{
+    (void)net;
+    struct heard *heard = userdata;
+    if (strcmp(event->name, heard->name) != 0) {
+        return;
+    }
+    const char *keys = event_find(event, "keys");
+    const char *blank = event_find(event, "blank");
+    heard->count++;
+    heard->node = node;
+    (void)snprintf(heard->keys, sizeof(heard->keys), "%s", keys != NULL ? keys : "");
+    (void)snprintf(heard->blank, sizeof(heard->blank), "%s", blank != NULL ? blank : "");
+    for (size_t i = 0; i < event->fields_count; i++) {
+        if (strcmp(event->fields[i].key, "discarded") == 0) {
+            heard->discarded = event->fields[i].integer;
+        }
+    }
+}
+
+static void hear_of(struct net *net, struct heard *heard, const char *name)
+{
+    *heard = (struct heard){.name = name};
+    net->on_event = hear;
+    net->userdata = heard;
+}
+
+static struct net *serving_net(unsigned nodes_count)
+{
+    struct net *net = net_new(nodes_count);
+    net_settle(net);
+    return net;
+}
+
+static int code_of(const struct net *net, size_t request)
+{
+    assert_true(net_answer(net, request)->is_answered);
+    return net_answer(net, request)->answer.code;
+}
+
+// All nodes but one take all steps they can.
+static void run_without(struct net *net, unsigned silent)
+{
+    for (unsigned rounds = 0; rounds < 500; rounds++) {
+        for (unsigned node = 0; node < net->nodes_count; node++) {
+            for (enum net_step step = NET_STEP_ORDER; step < NET_STEP_MAX && node != silent;
+                 step++) {
+                (void)net_step(net, node, step);
+            }
+        }
+    }
+}
+
+// --- writes under way ----------------------------------------------------------------------------
+
+static void write_not_ordered_before_a_change_is_done_once_after_it(void **state)
+{
+    (void)state;
+    struct net *net = serving_net(3);
+    uint64_t epoch = replica_epoch(net->nodes[0].replica);
+    size_t put = net_put(net, 0, "a", "1", STORE_ANY); // still in its node's queue
+    net_crash(net, 2, true, 0);
+    net_settle(net);
+    assert_int_equal(code_of(net, put), 0);
+    assert_int_equal(replica_epoch(net->nodes[0].replica), epoch + 1);
+    uint64_t version = 0;
+    assert_string_equal(net_value(net, 1, "a", &version), "1");
+    assert_int_equal(version, net_answer(net, put)->answer.version);
+    net_free(net);
+}
+
+static void write_delivered_before_a_change_is_committed_with_it(void **state)
+{
+    (void)state;
+    struct net *net = serving_net(3);
+    size_t put = net_put(net, 0, "a", "1", STORE_ANY);
+    assert_true(net_step(net, 0, NET_STEP_ORDER));
+    net_split(net, ALONE_3, ALL_KEPT);
+    net_settle(net);
+    assert_int_equal(code_of(net, put), 0);
+    assert_string_equal(net_value(net, 1, "a", NULL), "1");
+    net_free(net);
+}
+
+static void write_waits_for_the_synchronisation(void **state)
+{
+    (void)state;
+    struct net *net = net_new(3);
+    while (replica_mode(net->nodes[0].replica) != REPLICA_MODE_SYNCING) {
+        assert_true(net_step(net, 0, NET_STEP_DELIVER));
+    }
+    size_t put = net_put(net, 0, "a", "1", STORE_ANY);
+    assert_false(net_answer(net, put)->is_answered);
+    net_settle(net);
+    assert_int_equal(code_of(net, put), 0);
+    net_free(net);
+}
+
+static void write_survives_that_the_quorum_is_told_late(void **state)
+{
+    (void)state;
+    struct net *net = serving_net(3);
+    net->tell_quorum_late = true;
+    size_t sent = net_put(net, 0, "a", "1", STORE_ANY);
+    net_split(net, ALONE_3, ALL_KEPT);
+    while (net_step(net, 0, NET_STEP_DELIVER)) {
+    }
+    assert_int_equal(replica_mode(net->nodes[0].replica), REPLICA_MODE_SYNCING);
+    size_t waiting = net_put(net, 0, "b", "1", STORE_ANY);
+    net_settle(net);
+    assert_int_equal(code_of(net, sent), 0);
+    assert_int_equal(code_of(net, waiting), 0);
+    net_free(net);
+}
+
+static void write_of_a_node_that_loses_quorum_has_no_known_outcome(void **state)
+{
+    (void)state;
+    struct net *net = serving_net(3);
+    size_t put = net_put(net, 2, "a", "1", STORE_ANY);
+    net_split(net, ALONE_3, NOTHING_KEPT);
+    net_settle(net);
+    assert_int_equal(code_of(net, put), -ETIMEDOUT);
+    net_heal(net);
+    net_settle(net);
+    assert_null(net_value(net, 0, "a", NULL)); // late, of another epoch: dropped by all
+    net_free(net);
+}
+
+// What one alone delivered, and persisted, was promised to nobody.
+static void tail_that_only_one_has_is_discarded_and_told(void **state)
+{
+    (void)state;
+    struct net *net = serving_net(3);
+    struct heard heard;
+    hear_of(net, &heard, "store-resync");
+    (void)net_put(net, 2, "lonely/1", "x", STORE_ANY);
+    (void)net_step(net, 2, NET_STEP_ORDER);
+    net_split(net, ALONE_3, NOTHING_KEPT);
+    net_settle(net);
+    assert_true(map_has(&net->nodes[2].disk, "lonely/1"));
+    (void)net_put(net, 0, "common/1", "y", STORE_ANY);
+    net_settle(net);
+    net_heal(net);
+    net_settle(net);
+    assert_int_equal(heard.count, 1);
+    assert_int_equal(heard.node, 2);
+    assert_null(net_value(net, 2, "lonely/1", NULL));
+    assert_string_equal(net_value(net, 2, "common/1", NULL), "y");
+    assert_false(map_has(&net->nodes[2].disk, "lonely/1"));
+    net_check_equal(net);
+    net_free(net);
+}
+
+// --- members -------------------------------------------------------------------------------------
+
+static void silent_member_is_left_behind_and_joins_when_it_wakes(void **state)
+{
+    (void)state;
+    struct net *net = serving_net(3);
+    net_put(net, 0, "a", "1", STORE_ANY);
+    net_settle(net);
+    net_crash(net, 1, true, 0);
+    net_start(net, 1);
+    run_without(net, 2); // node 3 is in the group, and stands still
+    assert_false(net_is_serving(net, 0));
+    net_tick(net, 600);
+    run_without(net, 2);
+    assert_true(net_is_serving(net, 0));
+    assert_true(net_is_serving(net, 1));
+    size_t put = net_put(net, 0, "b", "2", STORE_ANY);
+    run_without(net, 2);
+    assert_int_equal(code_of(net, put), 0);
+    net_settle(net); // it wakes
+    assert_true(net_is_serving(net, 2));
+    assert_string_equal(net_value(net, 2, "b", NULL), "2");
+    net_check_equal(net);
+    net_free(net);
+}
+
+static void silent_decider_is_stepped_over(void **state)
+{
+    (void)state;
+    struct net *net = serving_net(3);
+    net_crash(net, 2, true, 0);
+    net_start(net, 2);
+    run_without(net, 0); // node 1 would decide
+    net_tick(net, 600);
+    run_without(net, 0);
+    assert_true(net_is_serving(net, 1));
+    assert_true(net_is_serving(net, 2));
+    net_settle(net);
+    assert_true(net_is_serving(net, 0));
+    net_free(net);
+}
+
+static void silent_donor_is_replaced(void **state)
+{
+    (void)state;
+    struct net *net = serving_net(3);
+    (void)net_put(net, 0, "a", "1", STORE_ANY);
+    net_settle(net);
+    net_split(net, ALONE_3, NOTHING_KEPT);
+    net_settle(net);
+    (void)net_put(net, 0, "b", "2", STORE_ANY);
+    net_settle(net);
+    net_heal(net);
+    // Node 1, which is the donor, stands still once its decision is ordered.
+    for (int i = 0; i < 200 && replica_mode(net->nodes[2].replica) != REPLICA_MODE_SERVING; i++) {
+        for (unsigned node = 0; node < 3; node++) {
+            for (enum net_step step = NET_STEP_ORDER; step < NET_STEP_MAX; step++) {
+                (void)(node == 0 && i > 4 ? false : net_step(net, node, step));
+            }
+        }
+    }
+    for (int i = 0; i < 100 && !net_is_serving(net, 2); i++) {
+        net_tick(net, 250);
+        run_without(net, 0);
+    }
+    assert_true(net_is_serving(net, 2));
+    assert_string_equal(net_value(net, 2, "b", NULL), "2");
+    net_settle(net);
+    net_check_equal(net);
+    net_free(net);
+}
+
+// While one member is still receiving the history the others serve, and it misses nothing.
+static void slow_joiner_blocks_no_one_and_misses_nothing(void **state)
+{
+    (void)state;
+    struct net *net = serving_net(3);
+    net_crash(net, 2, true, 0);
+    net_settle(net);
+    (void)net_put(net, 0, "a", "1", STORE_ANY);
+    net_settle(net);
+    net_start(net, 2);
+    // It says what it has, and then takes nothing.
+    (void)net_step(net, 2, NET_STEP_DELIVER);
+    (void)net_step(net, 2, NET_STEP_ORDER);
+    run_without(net, 2);
+    assert_true(net_is_serving(net, 0));
+    assert_true(net_is_serving(net, 1));
+    for (int i = 0; i < 5; i++) {
+        char key[16];
+        (void)snprintf(key, sizeof(key), "b/%d", i);
+        size_t put = net_put(net, 1, key, "2", STORE_ANY);
+        run_without(net, 2);
+        assert_int_equal(code_of(net, put), 0);
+    }
+    uint64_t epoch = replica_epoch(net->nodes[0].replica);
+    net_settle(net);
+    assert_true(net_is_serving(net, 2));
+    assert_int_equal(replica_epoch(net->nodes[0].replica), epoch); // it needed no other one
+    assert_string_equal(net_value(net, 2, "b/4", NULL), "2");
+    net_check_equal(net);
+    net_free(net);
+}
+
+static void nodes_are_added_and_removed(void **state)
+{
+    (void)state;
+    struct net *net = serving_net(1);
+    (void)net_put(net, 0, "a", "1", STORE_ANY);
+    net_settle(net);
+    for (unsigned node = 1; node < 4; node++) {
+        net_add_node(net);
+        net_start(net, node);
+        net_settle(net);
+        assert_true(net_is_serving(net, node));
+        assert_string_equal(net_value(net, node, "a", NULL), "1");
+    }
+    net_crash(net, 3, true, 0);
+    net_settle(net);
+    net_remove_node(net);
+    net_settle(net);
+    net_crash(net, 2, true, 0);
+    net_settle(net); // two of three are a quorum again
+    assert_true(net_is_serving(net, 0));
+    net_free(net);
+}
+
+// --- lost disks ----------------------------------------------------------------------------------
+
+static void member_without_disk_does_not_vouch_for_what_it_lost(void **state)
+{
+    (void)state;
+    struct net *net = serving_net(3);
+    struct heard heard;
+    hear_of(net, &heard, "store-waiting");
+    net_crash(net, 2, true, 0);
+    net_settle(net);
+    size_t put = net_put(net, 0, "a", "1", STORE_ANY); // on the disks of nodes 1 and 2
+    net_settle(net);
+    assert_int_equal(code_of(net, put), 0);
+    net_crash(net, 0, true, 0);
+    net_crash(net, 1, true, 0);
+    net_wipe_disk(net, 1);
+    net_start(net, 1);
+    net_start(net, 2); // quorate, and neither has it
+    for (int i = 0; i < 100; i++) {
+        net_run(net);
+        net_tick(net, 250);
+    }
+    assert_false(net_is_serving(net, 1));
+    assert_false(net_is_serving(net, 2));
+    assert_true(heard.count > 0);
+    assert_string_equal(heard.blank, "2");
+    net_start(net, 0);
+    net_settle(net);
+    assert_string_equal(net_value(net, 1, "a", NULL), "1");
+    assert_string_equal(net_value(net, 2, "a", NULL), "1");
+    net_free(net);
+}
+
+static void member_without_disk_gets_it_back_from_a_quorum(void **state)
+{
+    (void)state;
+    struct net *net = serving_net(3);
+    (void)net_put(net, 0, "a", "1", STORE_ANY);
+    net_settle(net);
+    net_crash(net, 0, true, 0);
+    net_wipe_disk(net, 0);
+    net_start(net, 0);
+    net_settle(net);
+    assert_string_equal(net_value(net, 0, "a", NULL), "1");
+    assert_true(map_has(&net->nodes[0].disk, "a"));
+    net_free(net);
+}
+
+static void two_nodes_survive_the_loss_of_one_disk(void **state)
+{
+    (void)state;
+    struct net *net = serving_net(2);
+    (void)net_put(net, 0, "a", "1", STORE_ANY);
+    net_settle(net);
+    net_crash(net, 0, true, 0);
+    net_wipe_disk(net, 0);
+    net_start(net, 0);
+    net_settle(net);
+    assert_string_equal(net_value(net, 0, "a", NULL), "1");
+    net_free(net);
+}
+
+// --- forced quorum -------------------------------------------------------------------------------
+
+static void forced_sides_merge_to_the_more_advanced_history(void **state)
+{
+    (void)state;
+    struct net *net = serving_net(3);
+    struct heard heard;
+    (void)net_put(net, 0, "common", "0", STORE_ANY);
+    net_settle(net);
+    net_split(net, ALONE_3, NOTHING_KEPT);
+    net_settle(net);
+    net_crash(net, 1, true, 0);
+    net_settle(net);
+    net_force_expected(net, 0, 1);
+    net_force_expected(net, 2, 1);
+    net_settle(net);
+    assert_true(net_is_serving(net, 0));
+    assert_true(net_is_serving(net, 2)); // both believe to be the cluster
+    (void)net_put(net, 0, "left/1", "x", STORE_ANY);
+    (void)net_put(net, 2, "right/1", "y", STORE_ANY);
+    (void)net_put(net, 2, "right/2", "y", STORE_ANY);
+    (void)net_put(net, 2, "common", NULL, STORE_ANY);
+    net_settle(net);
+    uint64_t epoch = replica_epoch(net->nodes[0].replica);
+    bool left_wins = epoch > replica_epoch(net->nodes[2].replica);
+    assert_true(left_wins); // it has served one epoch more, with node 2
+    hear_of(net, &heard, "store-resync");
+    net_heal(net);
+    net_settle(net);
+    assert_string_equal(net_value(net, 2, "left/1", NULL), "x");
+    assert_null(net_value(net, 0, "right/1", NULL));
+    assert_string_equal(net_value(net, 2, "common", NULL), "0");
+    assert_int_equal(heard.count, 1);
+    assert_int_equal(heard.node, 2);
+    assert_string_equal(heard.keys, "right/1 right/2 common");
+    assert_int_equal(heard.discarded, 3);
+    net_check_equal(net);
+    net_free(net);
+}
+
+static void forced_sides_of_equal_length_merge_to_the_lowest_id(void **state)
+{
+    (void)state;
+    struct net *net = serving_net(2);
+    net_split(net, ALONE_2, NOTHING_KEPT);
+    net_settle(net);
+    net_force_expected(net, 0, 1);
+    net_force_expected(net, 1, 1);
+    net_settle(net);
+    (void)net_put(net, 0, "left", "x", STORE_ANY);
+    (void)net_put(net, 1, "right", "y", STORE_ANY);
+    net_settle(net);
+    net_split(net, TOGETHER, ALL_KEPT);
+    net_settle(net);
+    assert_string_equal(net_value(net, 1, "left", NULL), "x");
+    assert_null(net_value(net, 0, "right", NULL));
+    net_check_equal(net);
+    net_free(net);
+}
+
+// With a quorum of one vote a member that was cut off and does not know it yet is still no quorum
+// in a group of two.
+static void quorum_of_one_vote_needs_a_majority_of_those_present(void **state)
+{
+    (void)state;
+    struct net *net = serving_net(2);
+    net_split(net, ALONE_2, NOTHING_KEPT);
+    net_settle(net);
+    net_force_expected(net, 0, 1);
+    net_settle(net);
+    net_split(net, TOGETHER, ALL_KEPT);
+    for (unsigned part = 0; part < NET_NODES_MAX; part++) {
+        net->part_expected[part] = 1; // as the option for two nodes does
+    }
+    net_settle(net);
+    assert_true(net_is_serving(net, 0));
+    assert_true(net_is_serving(net, 1));
+    size_t put = net_put(net, 1, "a", "1", STORE_ANY);
+    for (enum net_step step = NET_STEP_ORDER; step < NET_STEP_MAX; step++) {
+        (void)net_step(net, 1, step);
+    }
+    for (enum net_step step = NET_STEP_ORDER; step < NET_STEP_MAX; step++) {
+        (void)net_step(net, 1, step); // delivers its own acknowledgement
+    }
+    assert_false(net_answer(net, put)->is_answered);
+    assert_null(net_value(net, 1, "a", NULL));
+    net_settle(net);
+    assert_int_equal(code_of(net, put), 0);
+    net_free(net);
+}
+
+// --- promises ------------------------------------------------------------------------------------
+
+// Nodes 1 and 2 begin an epoch that they do not finish: node 1 has adopted it, node 2 only
+// promised. Node 2 and 3 must not use the same number for another one.
+static void promised_epoch_is_not_used_again(void **state)
+{
+    (void)state;
+    struct net *net = serving_net(3);
+    net_split(net, ALONE_3, NOTHING_KEPT);
+    uint64_t begun = net->nodes[0].disk_version;
+    // Up to the moment when node 1's disk has the new epoch.
+    for (int i = 0; i < 200 && net->nodes[0].disk_version == begun; i++) {
+        for (enum net_step step = NET_STEP_ORDER; step < NET_STEP_MAX; step++) {
+            (void)net_step(net, 0, step);
+            (void)(net->nodes[1].batches_count > 3 && step == NET_STEP_DISK
+                       ? false
+                       : net_step(net, 1, step));
+        }
+    }
+    uint64_t adopted = net->nodes[0].disk_version >> REPLICA_EPOCH_SHIFT;
+    assert_true(adopted > begun >> REPLICA_EPOCH_SHIFT);
+    assert_int_equal(net->nodes[1].disk_epoch, adopted); // promised, on disk, before anyone adopted
+    net_crash(net, 0, true, 0);
+    net_crash(net, 1, true, 0);
+    net_start(net, 1);
+    net_split(net, ALONE_1, NOTHING_KEPT);
+    net_settle(net);
+    assert_true(net_is_serving(net, 2));
+    assert_true(replica_epoch(net->nodes[2].replica) > adopted);
+    net_free(net);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(write_not_ordered_before_a_change_is_done_once_after_it),
+        cmocka_unit_test(write_delivered_before_a_change_is_committed_with_it),
+        cmocka_unit_test(write_waits_for_the_synchronisation),
+        cmocka_unit_test(write_survives_that_the_quorum_is_told_late),
+        cmocka_unit_test(write_of_a_node_that_loses_quorum_has_no_known_outcome),
+        cmocka_unit_test(tail_that_only_one_has_is_discarded_and_told),
+        cmocka_unit_test(silent_member_is_left_behind_and_joins_when_it_wakes),
+        cmocka_unit_test(silent_decider_is_stepped_over),
+        cmocka_unit_test(silent_donor_is_replaced),
+        cmocka_unit_test(slow_joiner_blocks_no_one_and_misses_nothing),
+        cmocka_unit_test(nodes_are_added_and_removed),
+        cmocka_unit_test(member_without_disk_does_not_vouch_for_what_it_lost),
+        cmocka_unit_test(member_without_disk_gets_it_back_from_a_quorum),
+        cmocka_unit_test(two_nodes_survive_the_loss_of_one_disk),
+        cmocka_unit_test(forced_sides_merge_to_the_more_advanced_history),
+        cmocka_unit_test(forced_sides_of_equal_length_merge_to_the_lowest_id),
+        cmocka_unit_test(quorum_of_one_vote_needs_a_majority_of_those_present),
+        cmocka_unit_test(promised_epoch_is_not_used_again),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
