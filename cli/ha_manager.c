@@ -169,14 +169,50 @@ static const struct cli_param params_rules_show[] = {
         .name = "comment", .check = check_comment, .about = "free text"                            \
     }
 
-static const struct cli_param params_rules_add[] = {PARAMS_RULE(true), PARAM_END};
+#define PARAM_FORCE                                                                                \
+    {                                                                                              \
+        .name = "force", .type = CLI_TYPE_BOOL,                                                    \
+        .about = "even when other rules cannot be used any more then"                              \
+    }
+
+static const struct cli_param params_rules_add[] = {PARAMS_RULE(true), PARAM_FORCE, PARAM_END};
 static const struct cli_param params_rules_set[] = {
     PARAMS_RULE(false),
+    PARAM_FORCE,
     {.name = "delete", .value = "list", .about = "options that return to their defaults"},
     {.name = "digest", .value = "sha1", .about = "refuse when the rules are others by now"},
     PARAM_END,
 };
-static const struct cli_param params_rules_remove[] = {PARAM_RULE, PARAM_END};
+static const struct cli_param params_rules_remove[] = {PARAM_RULE, PARAM_FORCE, PARAM_END};
+
+#define PARAM_GROUP                                                                                \
+    {                                                                                              \
+        .name = "group", .positional = true, .required = true, .check = config_id_check,           \
+        .about = "name of the group"                                                               \
+    }
+#define PARAMS_GROUP(need_nodes)                                                                   \
+    PARAM_GROUP,                                                                                   \
+        {.name = "nodes",                                                                          \
+         .required = (need_nodes),                                                                 \
+         .value = "list",                                                                          \
+         .about = "<node>[:<priority>],... where its resources run"},                              \
+        {.name = "restricted", .type = CLI_TYPE_BOOL, .about = "nowhere else, ever"},              \
+        {.name = "nofailback",                                                                     \
+         .type = CLI_TYPE_BOOL,                                                                    \
+         .about = "its resources do not return by themselves"},                                    \
+    {                                                                                              \
+        .name = "comment", .check = check_comment, .about = "free text"                            \
+    }
+
+static const struct cli_param params_groupadd[] = {PARAMS_GROUP(true), PARAM_END};
+static const struct cli_param params_groupset[] = {
+    PARAMS_GROUP(false),
+    {.name = "delete", .value = "list", .about = "options that return to their defaults"},
+    {.name = "digest", .value = "sha1", .about = "refuse when the groups are others by now"},
+    PARAM_END,
+};
+static const struct cli_param params_groupremove[] = {PARAM_GROUP, PARAM_END};
+static const struct cli_param params_groupconfig[] = {PARAM_END};
 
 static const struct cli_command commands[] = {
     {.name = "add", .about = "put a guest under HA", .params = params_add, .run = manager_add},
@@ -220,6 +256,23 @@ static const struct cli_command commands[] = {
      .params = params_stop,
      .output = true,
      .run = manager_stop},
+    {.name = "groupadd",
+     .about = "make a group of nodes (where groups are still in use)",
+     .params = params_groupadd,
+     .run = manager_group_add},
+    {.name = "groupconfig",
+     .about = "show the groups of nodes",
+     .params = params_groupconfig,
+     .output = true,
+     .run = manager_group_config},
+    {.name = "groupremove",
+     .about = "remove a group that no resource names",
+     .params = params_groupremove,
+     .run = manager_group_remove},
+    {.name = "groupset",
+     .about = "change a group of nodes",
+     .params = params_groupset,
+     .run = manager_group_set},
     {.name = "migrate",
      .about = "move a service to a node, running if it can",
      .params = params_move,

@@ -6,6 +6,7 @@
 #include "cli/cluster_view.h"
 #include "cli/command_line.h"
 #include "cli/manager_tool.h"
+#include "cli/rule_conflicts.h"
 #include "cli/tool_context.h"
 #include "common/base/arena.h"
 #include "common/base/digest.h"
@@ -25,7 +26,8 @@ static const char *const rules_options[] = {"comment", "disable",  "strict",
 struct rules_edit {
     struct tool_context context;
     struct rule_set set;
-    uint64_t version; // STORE_ABSENT: there is no file yet
+    uint64_t version;    // STORE_ABSENT: there is no file yet
+    struct map problems; // as they are before a change
 };
 
 static void rules_close(struct rules_edit *edit)
@@ -52,6 +54,17 @@ static int rules_open(struct cli *cli, struct rules_edit *edit, struct error *er
     return r < 0 ? error_prefix(err, "rules") : 0;
 }
 
+static void rules_find_problems(struct cli *cli, const struct rules_edit *edit, struct map *ret)
+{
+    const struct member_list *members = &edit->context.view.members;
+    struct map nodes;
+    map_init_arena(&nodes, cli->arena);
+    for (size_t i = 0; i < members->count; i++) {
+        map_put(&nodes, members->members[i].node, cli);
+    }
+    rules_check(cli->arena, &edit->set, &nodes, ret);
+}
+
 // Opens for a change: with quorum, and only when nothing would be lost by writing.
 static int rules_open_edit(struct cli *cli, struct rules_edit *edit, struct error *err)
 {
@@ -74,19 +87,11 @@ static int rules_open_edit(struct cli *cli, struct rules_edit *edit, struct erro
                          "rules: %s: the rest cannot be changed before this is repaired",
                          edit->set.warnings[0]);
     }
+    rules_find_problems(cli, edit, &edit->problems);
     return 0;
 }
 
-static void rules_nodes(struct cli *cli, const struct rules_edit *edit, struct map *ret)
-{
-    const struct member_list *members = &edit->context.view.members;
-    map_init_arena(ret, cli->arena);
-    for (size_t i = 0; i < members->count; i++) {
-        map_put(ret, members->members[i].node, cli);
-    }
-}
-
-static int rules_write(struct cli *cli, const struct rules_edit *edit, struct error *err)
+static int rules_write(const struct rules_edit *edit, struct error *err)
 {
     struct strbuf text CLEANUP(strbuf_done) = {0};
     rule_set_format(&edit->set, &text);
@@ -94,7 +99,6 @@ static int rules_write(struct cli *cli, const struct rules_edit *edit, struct er
                           .value = strbuf_text(&text),
                           .size_bytes = text.size_bytes,
                           .expect = edit->version};
-    (void)cli;
     return session_write(&edit->context.session, "the rules", &op, 1, err);
 }
 
@@ -160,7 +164,6 @@ static int rules_show(struct cli *cli, const struct output_column *columns, size
 {
     struct rules_edit edit CLEANUP(rules_close) = {0};
     struct json *rows = json_new_array(cli->arena);
-    struct map nodes;
     struct map problems;
     int r = rules_open(cli, &edit, err);
     if (r < 0) {
@@ -169,9 +172,7 @@ static int rules_show(struct cli *cli, const struct output_column *columns, size
     for (size_t i = 0; i < edit.set.warnings_count; i++) {
         cli_warn(cli, "rules: %s", edit.set.warnings[i]);
     }
-    rules_nodes(cli, &edit, &nodes);
-    map_init_arena(&problems, cli->arena);
-    rules_check(cli->arena, &edit.set, &nodes, &problems);
+    rules_find_problems(cli, &edit, &problems);
     struct rule **rules = rule_set_in_order(cli->arena, &edit.set);
     for (size_t i = 0; i < edit.set.rules.count; i++) {
         r = rules_is_wanted(cli, &edit, rules[i], err);
@@ -256,12 +257,24 @@ static int rules_set_one(struct cli *cli, const struct rules_edit *edit, struct 
     return rule_set_option(cli->arena, rule, option, value, err);
 }
 
+// Writes the changed set, unless the rule itself, or another one by the change, could not be used.
+static int rules_finish(struct cli *cli, const struct rules_edit *edit, const char *id,
+                        struct error *err)
+{
+    struct map problems;
+    rules_find_problems(cli, edit, &problems);
+    const struct rule_problems *own = map_find(&problems, id);
+    if (own != NULL) {
+        return error_set(err, -EINVAL, "rule '%s': %s", id, own->reasons[0]);
+    }
+    int r = cli_bool(cli, "force") ? 0 : rule_conflicts_check(&edit->problems, &problems, id, err);
+    return r < 0 ? r : rules_write(edit, err);
+}
+
 // Sets all options that were given, then checks the rule by itself and among the others.
 static int rules_apply(struct cli *cli, struct rules_edit *edit, struct rule *rule,
                        struct error *err)
 {
-    struct map nodes;
-    struct map problems;
     int r = 0;
     for (size_t i = 0; r == 0 && i < ARRAY_SIZE(rules_options); i++) {
         if (cli_has(cli, rules_options[i])) {
@@ -278,14 +291,7 @@ static int rules_apply(struct cli *cli, struct rules_edit *edit, struct rule *ru
         return error_prefix(err, "rule '%s'", rule->id);
     }
     map_put(&edit->set.rules, rule->id, rule);
-    rules_nodes(cli, edit, &nodes);
-    map_init_arena(&problems, cli->arena);
-    rules_check(cli->arena, &edit->set, &nodes, &problems);
-    const struct rule_problems *own = map_find(&problems, rule->id);
-    if (own != NULL) {
-        return error_set(err, -EINVAL, "rule '%s': %s", rule->id, own->reasons[0]);
-    }
-    return rules_write(cli, edit, err);
+    return rules_finish(cli, edit, rule->id, err);
 }
 
 int manager_rules_add(struct cli *cli, struct error *err)
@@ -356,5 +362,6 @@ int manager_rules_remove(struct cli *cli, struct error *err)
         return r;
     }
     // One that is not there is as removed.
-    return map_remove(&edit.set.rules, cli_text(cli, "rule")) ? rules_write(cli, &edit, err) : 0;
+    const char *id = cli_text(cli, "rule");
+    return map_remove(&edit.set.rules, id) ? rules_finish(cli, &edit, id, err) : 0;
 }

@@ -21,6 +21,11 @@ int manager_maintenance_disable(struct cli *cli, struct error *err);
 int manager_disarm(struct cli *cli, struct error *err);
 int manager_arm(struct cli *cli, struct error *err);
 
+int manager_group_add(struct cli *cli, struct error *err);
+int manager_group_set(struct cli *cli, struct error *err);
+int manager_group_remove(struct cli *cli, struct error *err);
+int manager_group_config(struct cli *cli, struct error *err);
+
 int manager_rules_list(struct cli *cli, struct error *err);
 int manager_rules_config(struct cli *cli, struct error *err);
 int manager_rules_add(struct cli *cli, struct error *err);

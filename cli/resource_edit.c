@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "cli/cluster_view.h"
+#include "cli/group_edit.h"
 #include "cli/session.h"
 #include "common/base/arena.h"
 #include "common/base/digest.h"
@@ -53,15 +54,11 @@ static int resource_apply(struct arena *arena, const struct session *session,
                           const struct resource_request *request, struct resource *resource,
                           struct error *err)
 {
-    struct session_value groups;
-    if (map_has(&request->set, "group")) {
-        int r = session_read(arena, session, STORE_KEY_GROUPS, &groups, err);
+    const char *group = map_find(&request->set, "group");
+    if (group != NULL) {
+        int r = group_check_exists(arena, session, group, err);
         if (r < 0) {
             return r;
-        }
-        if (groups.text == NULL || groups.size_bytes == 0) {
-            return error_set(err, -EOPNOTSUPP,
-                             "there are no groups any more: rules of type node-affinity do this");
         }
     }
     map_each (e, &request->set) {

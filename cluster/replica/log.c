@@ -121,7 +121,7 @@ static int txn_decide(const struct replica *replica, const struct replica_reques
             *ret_reason = "a key has been changed meanwhile";
             return -EAGAIN;
         }
-        size_bytes += op->value != NULL ? strlen(op->key) + op->size_bytes : 0;
+        size_bytes += op->value != NULL ? strlen(op->key) + op->size_bytes + TABLE_ROW_BYTES : 0;
     }
     if (size_bytes > REPLICA_STORE_MAX) {
         *ret_reason = "the store is full";

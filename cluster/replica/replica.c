@@ -14,7 +14,8 @@
 
 enum {
     STALL_MS_MIN = 2000,
-    BACKLOG_MAX_BYTES = 64 * 1024 * 1024, // what a member that is still receiving a history keeps
+    BACKLOG_MAX_BYTES =
+        2 * REPLICA_TXN_MAX, // what a member that is still receiving a history keeps
 };
 
 // --- effects -------------------------------------------------------------------------------------

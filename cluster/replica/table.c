@@ -89,12 +89,17 @@ struct table_row *table_find(const struct table *table, const char *key)
     return map_find(&table->rows, key);
 }
 
+static size_t table_weight(const char *key, const struct table_row *row)
+{
+    return strlen(key) + row->size_bytes + TABLE_ROW_BYTES;
+}
+
 // Takes a row out of the sums.
 static void table_forget(struct table *table, const char *key, const struct table_row *row)
 {
     if (row != NULL) {
         table->digest -= row->digest;
-        table->size_bytes -= strlen(key) + row->size_bytes;
+        table->size_bytes -= table_weight(key, row);
     }
 }
 
@@ -102,7 +107,7 @@ void table_put(struct table *table, const char *key, struct table_row *row)
 {
     table_forget(table, key, table_find(table, key));
     table->digest += row->digest;
-    table->size_bytes += strlen(key) + row->size_bytes;
+    table->size_bytes += table_weight(key, row);
     map_put(&table->rows, key, row);
 }
 

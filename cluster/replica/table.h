@@ -13,6 +13,8 @@ struct arena;
 struct strbuf;
 struct wire_reader;
 
+enum { TABLE_ROW_BYTES = 32 }; // what a row takes beside its key and value, about
+
 struct table_row {
     size_t references;
     uint64_t version;
@@ -24,7 +26,7 @@ struct table_row {
 struct table {
     struct map rows;   // struct table_row
     uint64_t digest;   // over all rows, whatever their order
-    size_t size_bytes; // of keys and values
+    size_t size_bytes; // of all rows
 };
 
 // A row with one reference, the caller's.

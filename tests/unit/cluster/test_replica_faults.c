@@ -290,7 +290,7 @@ static void interrupted_synchronisations_lose_nothing(void **state)
         sequences_of(orders[order], false, &position);
         sequences_of(orders[order], true, &position);
     }
-    print_message("%zu sequences\n", (position + stride - 1) / stride);
+    print_message("# %zu sequences\n", (position + stride - 1) / stride);
 }
 
 int main(int argc, char **argv)

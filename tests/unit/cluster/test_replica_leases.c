@@ -210,6 +210,23 @@ static void silence_is_counted_over_epochs_by_those_who_heard(void **state)
     net_free(net);
 }
 
+static void silence_is_counted_anew_by_those_who_were_away(void **state)
+{
+    (void)state;
+    struct net *net = ripe_net(3);
+    uint64_t term = ask(net, 0, REPLICA_REQUEST_LEASE_ACQUIRE, 0, 0)->term;
+    net_split(net, ALONE_3, NOTHING_KEPT);
+    net_settle(net);
+    net_tick(net, NET_LEASE_MS);
+    assert_int_equal(ask(net, 0, REPLICA_REQUEST_LEASE_RENEW, term, 0)->code, 0);
+    assert_int_equal(look(net, 2).breakable_in_ms, NET_LEASE_MS); // not while it does not serve
+    net_heal(net);
+    net_settle(net);
+    assert_int_equal(look(net, 2).breakable_in_ms, NET_LEASE_MS);
+    assert_int_equal(look(net, 2).silent_ms, 0);
+    net_free(net);
+}
+
 // --- lost memory ---------------------------------------------------------------------------------
 
 static void lease_time_must_pass_after_a_start_of_all(void **state)
@@ -328,6 +345,7 @@ int main(void)
         cmocka_unit_test(renewal_delivered_to_its_sender_alone_does_not_count),
         cmocka_unit_test(renewal_of_a_paused_holder_comes_too_late),
         cmocka_unit_test(silence_is_counted_over_epochs_by_those_who_heard),
+        cmocka_unit_test(silence_is_counted_anew_by_those_who_were_away),
         cmocka_unit_test(lease_time_must_pass_after_a_start_of_all),
         cmocka_unit_test(forgotten_agent_lease_is_its_nodes_own_at_once),
         cmocka_unit_test(forgotten_lease_is_broken_by_who_answers_for_it),

@@ -75,6 +75,42 @@ static void idle_master_writes_nothing_durable(void **state)
     assert_true(fake_store_version(fakes->store, STORE_KEY_LIVE_MASTER) > status);
 }
 
+// What node1's LRM says, as it writes it: keys sorted, the time last.
+static void put_lrm1(struct crm_fakes *fakes, const char *mode, const char *results, int time_s)
+{
+    struct arena *arena CLEANUP(arena_freep) = arena_new();
+    fake_store_put(fakes->store, "live/lrm/node1",
+                   arena_printf(arena,
+                                "{\"mode\":\"%s\",\"results\":{%s},\"state\":\"active\","
+                                "\"timestamp\":%d}",
+                                mode, results, time_s));
+}
+
+static void lrm_that_repeats_itself_is_heard_when_it_says_something_new(void **state)
+{
+    struct crm_fakes *fakes = *state;
+    struct arena *arena CLEANUP(arena_freep) = arena_new();
+    crm_fakes_round(fakes, 0);
+    const char *uid = strstr(fake_store_get(fakes->store, "service/ct:100"), "\"uid\":\"") + 7;
+    const char *results =
+        arena_printf(arena, "\"%.*s\":{\"exit_code\":0,\"sid\":\"ct:100\",\"state\":\"started\"}",
+                     (int)strcspn(uid, "\""), uid);
+    put_lrm1(fakes, "active", "", 9);
+    crm_fakes_round(fakes, 10);
+    put_lrm1(fakes, "active", "", 10);
+    crm_fakes_round(fakes, 10);
+    assert_false(record_has(fakes, "ct:100", "\"running\""));
+    put_lrm1(fakes, "active", results, 10);
+    crm_fakes_round(fakes, 10);
+    assert_true(record_has(fakes, "ct:100", "\"running\""));
+    put_lrm1(fakes, "active", results, 11);
+    crm_fakes_round(fakes, 10);
+    assert_true(record_has(fakes, "ct:100", "\"state\":\"started\""));
+    put_lrm1(fakes, "restart", results, 11);
+    crm_fakes_round(fakes, 10);
+    assert_true(record_has(fakes, "ct:100", "\"state\":\"freeze\""));
+}
+
 static void put_command(struct crm_fakes *fakes, const char *id, const char *text)
 {
     struct arena *arena CLEANUP(arena_freep) = arena_new();
@@ -502,6 +538,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         fakes_test(first_round_writes_status_and_records_at_once),
         fakes_test(idle_master_writes_nothing_durable),
+        fakes_test(lrm_that_repeats_itself_is_heard_when_it_says_something_new),
         fakes_test(command_is_carried_out_answered_and_removed),
         fakes_test(commands_are_taken_in_the_order_they_were_given),
         fakes_test(command_is_consumed_once_although_the_outcome_was_unknown),
