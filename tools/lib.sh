@@ -38,6 +38,12 @@ wait_until() {
     done
 }
 
+# has_line PATTERN: does a line of the input match? It is read to its end: a reader that leaves early would end the writer
+# by a signal, and with it the pipeline in failure.
+has_line() {
+    grep -E -- "$1" >/dev/null
+}
+
 is_root() {
     [ "$(id -u)" = 0 ]
 }

@@ -90,12 +90,31 @@ static bool cgroup_is_frozen(const char *folder)
            strcmp(text, "1") == 0;
 }
 
+// A process for which SIGKILL is pending executes nothing of its own any more.
+static bool process_is_doomed(int pid)
+{
+    static const char *const keys[] = {"SigPnd:", "ShdPnd:"};
+    char folder[NAME_SIZE];
+    char text[NAME_SIZE];
+    unsigned long long pending;
+
+    (void)snprintf(folder, sizeof(folder), "/proc/%d", pid);
+    for (size_t i = 0; i < sizeof(keys) / sizeof(keys[0]); i++) {
+        if (file_find_line(folder, "status", keys[i], text, sizeof(text)) &&
+            sscanf(text, "%llx", &pending) == 1 && (pending & (1ULL << (SIGKILL - 1))) != 0) {
+            return true;
+        }
+    }
+    return false;
+}
+
 // Does the process run, and when was it started? Neither zombies nor stopped ones run.
 static bool process_runs(int pid, unsigned long long *ret_start_time)
 {
     char state;
 
-    return process_stat_read(pid, &state, ret_start_time) == 0 && !strchr("ZXTt", state);
+    return process_stat_read(pid, &state, ret_start_time) == 0 && !strchr("ZXTt", state) &&
+           !process_is_doomed(pid);
 }
 
 // The first process of a namespace below the node's own.

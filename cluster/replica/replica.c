@@ -308,10 +308,10 @@ void replica_deliver(struct replica *replica, int64_t now_ms, uint32_t sender, c
     } else if (message.kind == MESSAGE_DECISION) {
         decision_deliver(replica, &turn, &message, bytes, size_bytes);
     } else if (message_is_of_session(replica, member, &message)) {
-        replica->session.progress_ms = now_ms;
         if (replica->session.phase < SESSION_SERVING && message_can_wait(&message)) {
             backlog_add(replica, &turn, sender, bytes, size_bytes);
         } else {
+            replica->session.progress_ms = now_ms;
             session_deliver(replica, &turn, sender, member, &message);
         }
     }

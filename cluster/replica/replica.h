@@ -46,8 +46,8 @@ enum {
     REPLICA_WAITING_MAX = 4096, // requests without answer; more are refused: -EAGAIN, leases -EBUSY
 };
 
-// A durable row of the replica's own: which epochs there were and who took part. Read like any
-// other, written by no one.
+// A durable row of the replica's own: its last epochs and the votes last in force. Read like any
+// other, written by no client.
 #define REPLICA_KEY_CHRONICLE "replica/chronicle"
 
 struct replica_op {
@@ -172,7 +172,7 @@ void replica_configure(struct replica *replica, int64_t now_ms,
                        const struct replica_configuration *configuration, struct arena *arena,
                        struct replica_effects *out);
 // A message from a member (self included), in delivery order. Malformed bytes are ignored, with an
-// event. Nothing is acknowledged or persisted before replica_flush().
+// event. The changes it brings are acknowledged and persisted with replica_flush().
 void replica_deliver(struct replica *replica, int64_t now_ms, uint32_t sender, const void *bytes,
                      size_t size_bytes, struct arena *arena, struct replica_effects *out);
 // The shell has carried out a PERSIST effect durably. Batches are persisted in order; telling the

@@ -241,12 +241,14 @@ void state_deliver(struct replica *replica, const struct turn *turn, uint32_t se
         gather_begin(replica, turn);
         states_consume(replica);
         if (sender != replica->self) {
-            state_send(replica, turn);
+            state_send_once(replica, turn);
         }
     }
-    if (sender == replica->self &&
-        (message->boot_id != replica->boot_id || message->state.attempt != replica->attempt)) {
-        return; // a newer one is on its way
+    if (sender == replica->self) {
+        if (message->boot_id != replica->boot_id || message->state.attempt != replica->attempt) {
+            return; // a newer one is on its way
+        }
+        replica->attempt_delivered = replica->attempt;
     }
     state_keep(replica, sender, message); // also one that is for a configuration still to come
     if (is_here) {

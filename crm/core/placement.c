@@ -81,48 +81,25 @@ static void placement_keep_together(const struct master_round *round, const size
     }
 }
 
-// The preferred node with the lowest score; with `after`, the first one behind it in the order of
-// score and name.
-static int placement_best(const struct master_round *round, const struct node_set *preferred,
-                          const double *scores, int after)
-{
-    int best = NODE_NONE;
-    for (int node = 0; node < round->nodes_count; node++) {
-        if (!node_set_has(preferred, node)) {
-            continue;
-        }
-        if (after != NODE_NONE) {
-            bool behind =
-                scores[node] > scores[after] || (scores[node] == scores[after] && node > after);
-            if (!behind) {
-                continue;
-            }
-        }
-        if (best == NODE_NONE || scores[node] < scores[best]) {
-            best = node; // nodes come in the order of their names, so the first of equals stays
-        }
-    }
-    return best;
-}
-
+// The preferred node with the lowest score; the first by name of equals.
 static int placement_choose_by_score(struct master_round *round, const struct item *item,
-                                     const struct node_set *preferred,
-                                     enum placement_preference preference)
+                                     const struct node_set *preferred)
 {
     if (node_set_is_empty(preferred)) {
         return NODE_NONE;
     }
     double *scores = arena_array_of(round->arena, double, (size_t)round->nodes_count);
     usage_score(round, item, scores);
-    if (preference == PLACEMENT_PREFERENCE_TRY_NEXT && node_set_has(preferred, item->node)) {
-        int next = placement_best(round, preferred, scores, item->node);
-        if (next != NODE_NONE) {
-            return next;
+    int best = NODE_NONE;
+    for (int node = 0; node < round->nodes_count; node++) {
+        if (node_set_has(preferred, node) && (best == NODE_NONE || scores[node] < scores[best])) {
+            best = node; // nodes come in the order of their names, so the first of equals stays
         }
     }
-    return placement_best(round, preferred, scores, NODE_NONE);
+    return best;
 }
 
+// One of them is where it is: it failed there just now.
 static void placement_drop_failed(const struct master_round *round, const struct item *item,
                                   struct node_set *preferred)
 {
@@ -168,5 +145,5 @@ int placement_choose(struct master_round *round, const struct item *item,
     if (stay && node_set_has(&preferred, current)) {
         return current;
     }
-    return placement_choose_by_score(round, item, &preferred, preference);
+    return placement_choose_by_score(round, item, &preferred);
 }

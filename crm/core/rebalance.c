@@ -41,22 +41,15 @@ static bool rebalance_is_quiet(const struct master_round *round)
 static bool rebalance_weigh(const struct master_round *round, const struct item *leader,
                             struct usage_move *ret)
 {
-    if (leader->record == NULL || leader->record->state != SVC_STATE_STARTED ||
-        leader->node == NODE_NONE) {
+    if (leader->record == NULL || leader->record->state != SVC_STATE_STARTED) {
         return false;
     }
     struct usage_move move = {.sid = leader->sid, .source = leader->node};
     usage_item_load(round, leader, &move.cpu, &move.mem);
     for (size_t i = 0; leader->affinity != NULL && i < leader->affinity->positives_count; i++) {
         const struct item *other = leader->affinity->positives[i];
-        if (other->record == NULL) {
-            continue;
-        }
-        if (rebalance_is_moving(other)) {
-            return false;
-        }
-        if (other->record->state != SVC_STATE_STARTED) {
-            continue;
+        if (other->record == NULL || other->record->state != SVC_STATE_STARTED) {
+            continue; // none is moving now
         }
         if (other < leader || other->node != leader->node) {
             return false; // items are sorted by name: the other one leads, or they are apart

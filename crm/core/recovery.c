@@ -51,9 +51,7 @@ static bool recovery_follows_guest(struct master_round *round, struct item *item
         return false;
     }
     int place = master_round_node(round, item->guest_node);
-    if (place == NODE_NONE) {
-        return false;
-    }
+    assert(place != NODE_NONE); // the round's table has every node that is named anywhere
     struct event *event =
         master_round_event_of(round, EVENT_LEVEL_NOTICE, "recover", item->sid, NULL);
     master_round_text(round, event, "from", item->record->node);

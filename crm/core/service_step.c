@@ -254,8 +254,7 @@ static void step_started(struct master_round *round, struct item *item)
         if (lost) {
             item_change_state(round, item, SVC_STATE_FENCE);
         }
-        bool maintenance =
-            item->node != NODE_NONE && round->nodes[item->node].state == NODE_STATE_MAINTENANCE;
+        bool maintenance = round->nodes[item->node].state == NODE_STATE_MAINTENANCE;
         // Classic replay: a node that went down in maintenance is looked at further, even after the
         // move to fence; the next pass brings the service back to fence. Nothing of it is ever
         // committed.
@@ -333,8 +332,7 @@ static void step_stopped(struct master_round *round, struct item *item)
     if (step_stopped_command(round, item) || item->request == REQUEST_STATE_DISABLED) {
         return;
     }
-    bool maintenance =
-        item->node != NODE_NONE && round->nodes[item->node].state == NODE_STATE_MAINTENANCE;
+    bool maintenance = round->nodes[item->node].state == NODE_STATE_MAINTENANCE;
     if (master_round_is_lost_for(round, item) && !maintenance) {
         item_change_state(round, item, SVC_STATE_FENCE);
         return;
@@ -376,7 +374,7 @@ static void step_moving(struct master_round *round, struct item *item)
 
 static void step_freeze(struct master_round *round, struct item *item)
 {
-    if (item->node != NODE_NONE && round->nodes[item->node].mode == LRM_MODE_ACTIVE) {
+    if (round->nodes[item->node].mode == LRM_MODE_ACTIVE) {
         item_change_state(round, item, item_wanted(item));
         item_edit(round, item)->unguarded = !round->classic; // its lease was given back meanwhile
     }
@@ -430,6 +428,7 @@ static void step_by_state(struct master_round *round, struct item *item)
 void service_step(struct master_round *round, struct item *item)
 {
     assert(item->record != NULL);
+    assert(item->node != NODE_NONE); // the round's table has every node that a record names
     if (item->record->unguarded && item_result(round, item) != NULL) {
         item_edit(round, item)->unguarded = false; // an LRM acts only under its lease
     }
@@ -437,7 +436,7 @@ void service_step(struct master_round *round, struct item *item)
     enum svc_state state = item->record->state;
     bool freezable =
         state == SVC_STATE_STARTED || state == SVC_STATE_STOPPED || state == SVC_STATE_REQUEST_STOP;
-    if (freezable && item->node != NODE_NONE && round->nodes[item->node].mode == LRM_MODE_RESTART) {
+    if (freezable && round->nodes[item->node].mode == LRM_MODE_RESTART) {
         item_change_state(round, item, SVC_STATE_FREEZE);
     }
 }

@@ -25,7 +25,7 @@ void usage_remove(struct usage *usage, struct item *item);
 void usage_add(struct master_round *round, struct item *item);
 // scores[node] for each online node: what if the item ran there.
 void usage_score(struct master_round *round, const struct item *item, double *scores);
-// How unevenly the load lies on the nodes; 0 in basic mode.
+// How unevenly the load lies on the nodes. Not in basic mode.
 double usage_imbalance(const struct master_round *round) WARN_UNUSED;
 
 // The node with the highest load, the first by name of equals; NODE_NONE when no node is online.

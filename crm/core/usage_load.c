@@ -111,9 +111,7 @@ static double load_table_imbalance(const struct load_table *table)
 
 double usage_imbalance(const struct master_round *round)
 {
-    if (round->usage->mode == SCHEDULER_MODE_BASIC) {
-        return 0.0;
-    }
+    assert(round->usage->mode != SCHEDULER_MODE_BASIC);
     struct load_table table;
     load_table_init(round, &table);
     load_table_set_present(round->usage, &table);

@@ -124,7 +124,7 @@ status_on() { # NODE
 }
 
 has_status_line() { # NODE PATTERN
-    status_on "$1" | grep -Eq -- "$2"
+    status_on "$1" | has_line "$2"
 }
 
 is_quorate() { # NODE

@@ -369,8 +369,8 @@ void cluster_round(struct cluster *cluster)
     cluster->input.answers_count = 0;
     cluster->input.seed =
         arena_printf(cluster->arena, "round%llu", (unsigned long long)++cluster->rounds);
-    cluster->input.static_stats = &cluster->stats;
-    cluster->input.dynamic_stats = &cluster->stats;
+    cluster->input.static_stats = cluster->stats_missing ? NULL : &cluster->stats;
+    cluster->input.dynamic_stats = cluster->input.static_stats;
     do {
         assert(cluster->calls < CRM_CALLS_MAX);
         cluster->calls++;

@@ -32,6 +32,7 @@ struct cluster {
     struct crm_input input;
     struct member members[CLUSTER_NODES_MAX];
     struct stats_view stats;
+    bool stats_missing; // rounds get no figures
     struct map
         leases; // name → int *: the answer; absent: the manager lease is granted, agents' are busy
     uint64_t term;

@@ -20,7 +20,7 @@
 #include "tests/lib/test.h"
 
 enum {
-    SEEDS = 400,
+    SEEDS = 250,
     ACTIONS = 400,
     // A: clocks do not drift here and nobody needs time to stop, so that no margin is needed below
     // the lease time, and none hides a fault.

@@ -207,7 +207,7 @@ static bool one_fault_run(const unsigned *order, bool disk_first, size_t step, e
 static void writes_with_one_fault_at_any_step_are_kept(void **state)
 {
     (void)state;
-    size_t orders_step = stride > 1 ? 4 : 1;
+    size_t orders_step = stride > 1 ? 5 : 1;
     for (size_t order = 0; order < 2 * ORDERS; order += orders_step) {
         for (enum cut cut = CUT_NONE; cut < CUT_MAX; cut++) {
             for (size_t c = 0; c < ARRAY_SIZE(crashes); c++) {

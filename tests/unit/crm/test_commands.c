@@ -272,6 +272,185 @@ static void disarm_is_refused_when_it_is_so_already(void **state)
     assert_int_equal(cluster->documents.status->disarm, DISARM_MODE_FREEZE);
 }
 
+// ---- who is not concerned
+
+static void service_that_the_master_does_not_know_cannot_be_commanded(void **state)
+{
+    static const char *const texts[] = {"migrate ct:600 node1", "stop ct:600 60"};
+    for (size_t i = 0; i < ARRAY_SIZE(texts); i++) {
+        struct cluster *cluster CLEANUP(cluster_freep) = cluster_with_two(*state);
+        (void)cluster_resource(cluster, "ct:600", "node2", REQUEST_STATE_IGNORED);
+        cluster_command(cluster, "id1", texts[i]);
+        cluster_round(cluster);
+        assert_string_equal(cluster_answer(cluster, "id1"), "no service 'ct:600'");
+    }
+}
+
+static void node_that_only_a_record_names_has_no_maintenance(void **state)
+{
+    struct cluster *cluster CLEANUP(cluster_freep) = cluster_with_two(*state);
+    (void)cluster_service(cluster, "ct:900", SVC_STATE_ERROR, "node9", REQUEST_STATE_STARTED);
+    cluster_command(cluster, "id1", "enable-node-maintenance node9");
+    cluster_command(cluster, "id2", "disable-node-maintenance node9");
+    cluster_round(cluster);
+    assert_string_equal(cluster_answer(cluster, "id1"), "node 'node9' is not online");
+    assert_string_equal(cluster_answer(cluster, "id2"), "no node 'node9'");
+}
+
+static void company_that_is_there_or_goes_there_is_not_asked(void **state)
+{
+    struct cluster *cluster CLEANUP(cluster_freep) = cluster_with_two(*state);
+    (void)cluster_service(cluster, "ct:201", SVC_STATE_ERROR, "node1", REQUEST_STATE_STARTED);
+    cluster_service(cluster, "ct:202", SVC_STATE_MIGRATE, "node2", REQUEST_STATE_STARTED)->target =
+        "node1";
+    cluster_service(cluster, "ct:203", SVC_STATE_MIGRATE, "node2", REQUEST_STATE_STARTED)->target =
+        "node3";
+    (void)cluster_resource(cluster, "ct:204", "node2", REQUEST_STATE_IGNORED);
+    cluster_rules(cluster, "resource-affinity: r1\n\tresources "
+                           "ct:200,ct:201,ct:202,ct:203,ct:204\n\taffinity positive\n\n");
+    cluster_command(cluster, "id1", "migrate ct:200 node1");
+    cluster_round(cluster);
+    assert_string_equal(cluster_events(cluster, "command-comigrate"),
+                        "command-comigrate: sid=ct:203 node=node1 with=ct:200\n");
+}
+
+static void one_elsewhere_or_unknown_does_not_block(void **state)
+{
+    struct cluster *cluster CLEANUP(cluster_freep) = cluster_with_two(*state);
+    (void)cluster_resource(cluster, "ct:600", "node1", REQUEST_STATE_IGNORED);
+    cluster_rules(
+        cluster,
+        "resource-affinity: r1\n\tresources ct:200,ct:300,ct:600\n\taffinity negative\n\n");
+    cluster_command(cluster, "id1", "migrate ct:200 node1");
+    cluster_round(cluster);
+    assert_string_equal(cluster_answer(cluster, "id1"), "");
+    assert_string_equal(cluster_moves(cluster, "ct:200"), "started>migrate");
+}
+
+static void disarm_is_refused_when_all_have_let_go(void **state)
+{
+    struct cluster *cluster CLEANUP(cluster_freep) = cluster_with_two(*state);
+    cluster_command(cluster, "id1", "disarm-ha freeze");
+    for (int i = 1; i <= 3; i++) {
+        (void)cluster_lrm(cluster, arena_printf(*state, "node%d", i), LRM_MODE_DISARM);
+    }
+    cluster_round(cluster);
+    cluster_command(cluster, "id2", "disarm-ha freeze");
+    cluster_round(cluster);
+    assert_string_equal(cluster_answer(cluster, "id2"), "already disarmed");
+}
+
+// INV-2: what ran while nobody looked is guarded only from its next order on.
+static void arming_after_ignore_leaves_unknown_places_and_orders_anew(void **state)
+{
+    struct cluster *cluster CLEANUP(cluster_freep) =
+        cluster_new(*state, TIMING_PROFILE_BALANCED, 3);
+    cluster_settle_nodes(cluster);
+    (void)cluster_service(cluster, "ct:200", SVC_STATE_STARTED, "node2", REQUEST_STATE_STARTED);
+    cluster_become_master(cluster);
+    cluster_command(cluster, "id1", "disarm-ha ignore");
+    // It came while the command was on its way, and has no record to suspend.
+    (void)cluster_resource(cluster, "ct:600", "node1", REQUEST_STATE_IGNORED);
+    cluster_round(cluster);
+    assert_string_equal(cluster_events(cluster, "disarm-suspend"), "disarm-suspend: sid=ct:200\n");
+    const char *uid = cluster_record(cluster, "ct:200")->uid;
+    cluster_slot(cluster, "ct:200")->guest_node = NULL;
+    cluster_command(cluster, "id2", "arm-ha");
+    cluster_round(cluster);
+    assert_string_equal(cluster_answer(cluster, "id2"), "");
+    assert_string_equal(cluster_record(cluster, "ct:200")->node, "node2");
+    assert_true(cluster_record(cluster, "ct:200")->unguarded);
+    assert_string_not_equal(cluster_record(cluster, "ct:200")->uid, uid);
+    assert_int_equal(cluster_events_count(cluster, "service-node-fixed"), 0);
+}
+
+static void deferral_is_told_once_a_tick_when_rounds_follow_changes(void **state)
+{
+    struct cluster *cluster CLEANUP(cluster_freep) =
+        cluster_new(*state, TIMING_PROFILE_BALANCED, 3);
+    cluster_settle_nodes(cluster);
+    cluster_service(cluster, "ct:200", SVC_STATE_MIGRATE, "node2", REQUEST_STATE_STARTED)->target =
+        "node1";
+    cluster->status->disarm = DISARM_MODE_FREEZE;
+    static const size_t told[] = {1, 0, 0};
+    for (size_t i = 0; i < ARRAY_SIZE(told); i++) {
+        cluster_round(cluster);
+        assert_int_equal(cluster_events_count(cluster, "disarm-deferred"), told[i]);
+        cluster->documents.generation++;
+    }
+    cluster_pass(cluster, 10);
+    cluster_round(cluster);
+    assert_int_equal(cluster_events_count(cluster, "disarm-deferred"), 1);
+}
+
+// INV-9: no left-over of a task is carried out after a disarming that kept the states.
+static void disarm_ignore_drops_what_belongs_to_a_task(void **state)
+{
+    static const char *failed[] = {"node3"};
+    static const struct service left[] = {
+        {.state = SVC_STATE_REQUEST_START_BALANCE,
+         .target = "node1",
+         .timeout_s = SERVICE_TIMEOUT_NONE},
+        {.state = SVC_STATE_REQUEST_STOP, .timeout_s = 60},
+        {.state = SVC_STATE_ERROR,
+         .timeout_s = SERVICE_TIMEOUT_NONE,
+         .cmd = {.kind = SERVICE_COMMAND_MIGRATE, .target = "node1"}},
+        {.state = SVC_STATE_STARTED, .timeout_s = SERVICE_TIMEOUT_NONE, .running = true},
+        {.state = SVC_STATE_STARTED,
+         .timeout_s = SERVICE_TIMEOUT_NONE,
+         .failed_nodes = failed,
+         .failed_nodes_count = 1},
+        {.state = SVC_STATE_STOPPED, .timeout_s = SERVICE_TIMEOUT_NONE},
+    };
+    for (size_t i = 0; i < ARRAY_SIZE(left); i++) {
+        struct cluster *cluster CLEANUP(cluster_freep) = cluster_with_two(*state);
+        struct service *record =
+            cluster_service(cluster, "ct:400", left[i].state, "node2", REQUEST_STATE_STARTED);
+        const char *uid = record->uid;
+        record->target = left[i].target;
+        record->timeout_s = left[i].timeout_s;
+        record->cmd = left[i].cmd;
+        record->running = left[i].running;
+        record->failed_nodes = left[i].failed_nodes;
+        record->failed_nodes_count = left[i].failed_nodes_count;
+        cluster_command(cluster, "id1", "disarm-ha ignore");
+        cluster_round(cluster);
+        const struct service *now = cluster_record(cluster, "ct:400");
+        const char *name = arena_printf(*state, "%zu", i);
+        fixture_row(name, now->state == left[i].state && strcmp(now->uid, uid) == 0);
+        fixture_row(name, now->target == NULL && now->timeout_s == SERVICE_TIMEOUT_NONE);
+        fixture_row(name, now->cmd.kind == SERVICE_COMMAND_NONE && !now->running);
+        fixture_row(name, now->failed_nodes_count == 0);
+    }
+}
+
+enum { WRITE_RECORDS_MAX = 4000 };
+
+// Only so many records fit into one write; the disarming is done when all are frozen.
+static void disarm_of_many_goes_on_in_the_next_round(void **state)
+{
+    struct cluster *cluster CLEANUP(cluster_freep) =
+        cluster_new(*state, TIMING_PROFILE_BALANCED, 1);
+    cluster_settle_nodes(cluster);
+    for (int i = 0; i < WRITE_RECORDS_MAX + 1; i++) {
+        (void)cluster_service(cluster, arena_printf(*state, "ct:%d", 10000 + i), SVC_STATE_ERROR,
+                              "node1", REQUEST_STATE_STARTED);
+    }
+    cluster_become_master(cluster);
+    for (int i = 0; i < WRITE_RECORDS_MAX + 1; i++) {
+        (void)cluster_service(cluster, arena_printf(*state, "ct:%d", 10000 + i), SVC_STATE_STOPPED,
+                              "node1", REQUEST_STATE_STOPPED);
+    }
+    (void)cluster_lrm(cluster, "node1", LRM_MODE_DISARM);
+    cluster_command(cluster, "id1", "disarm-ha freeze");
+    cluster_round(cluster);
+    assert_int_equal(cluster_events_count(cluster, "disarm-freeze"), WRITE_RECORDS_MAX);
+    assert_int_equal(cluster_events_count(cluster, "disarm-done"), 0);
+    cluster_round(cluster);
+    assert_int_equal(cluster_events_count(cluster, "disarm-freeze"), 1);
+    assert_int_equal(cluster_events_count(cluster, "disarm-done"), 1);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -289,6 +468,15 @@ int main(void)
         fixture_test(disarm_ignore_keeps_states_and_arming_takes_places_over),
         fixture_test(disarmed_services_are_left_alone),
         fixture_test(disarm_is_refused_when_it_is_so_already),
+        fixture_test(service_that_the_master_does_not_know_cannot_be_commanded),
+        fixture_test(node_that_only_a_record_names_has_no_maintenance),
+        fixture_test(company_that_is_there_or_goes_there_is_not_asked),
+        fixture_test(one_elsewhere_or_unknown_does_not_block),
+        fixture_test(disarm_is_refused_when_all_have_let_go),
+        fixture_test(arming_after_ignore_leaves_unknown_places_and_orders_anew),
+        fixture_test(deferral_is_told_once_a_tick_when_rounds_follow_changes),
+        fixture_test(disarm_ignore_drops_what_belongs_to_a_task),
+        fixture_test(disarm_of_many_goes_on_in_the_next_round),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -134,6 +134,12 @@ static const struct rule_row rule_rows[] = {
      "node2", "node1"},
     {"apart already", "resource-affinity: r1\n\tresources ct:400,ct:500\n\taffinity negative\n\n",
      false, NULL, "node2"},
+    {"together, no failback",
+     "resource-affinity: r1\n\tresources ct:400,ct:500\n\taffinity positive\n\n", true, NULL,
+     "node2"},
+    {"together already, no failback",
+     "resource-affinity: r1\n\tresources ct:400,ct:500\n\taffinity positive\n\n", true, NULL,
+     "node1"},
     {"apart, no failback",
      "resource-affinity: r1\n\tresources ct:400,ct:500\n\taffinity negative\n\n", true, "node2",
      "node1"},
@@ -298,6 +304,116 @@ static void groups_act_as_rules(void **state)
                     ->target); // it may stay, since it does not return by itself
 }
 
+// ---- corners of rules
+
+static struct cluster *cluster_with_one_to_place(struct arena *arena)
+{
+    struct cluster *cluster = cluster_new(arena, TIMING_PROFILE_CLASSIC, 4);
+    cluster_settle_nodes(cluster);
+    cluster_set_online(cluster, "node4", false);
+    (void)cluster_service(cluster, "ct:500", SVC_STATE_RECOVERY, "node4", REQUEST_STATE_STARTED);
+    return cluster;
+}
+
+// INV-8: one that moves takes both places, the one it leaves and the one it goes to.
+static void place_that_another_one_goes_to_is_taken(void **state)
+{
+    struct cluster *cluster CLEANUP(cluster_freep) = cluster_with_one_to_place(*state);
+    cluster_service(cluster, "ct:600", SVC_STATE_MIGRATE, "node2", REQUEST_STATE_STARTED)->target =
+        "node1";
+    (void)cluster_resource(cluster, "ct:601", "node3", REQUEST_STATE_IGNORED); // is in no one's way
+    cluster_rules(
+        cluster,
+        "resource-affinity: r1\n\tresources ct:500,ct:600,ct:601\n\taffinity negative\n\n");
+    cluster_round(cluster);
+    assert_string_equal(cluster_record(cluster, "ct:500")->node, "node3");
+}
+
+static void company_that_moves_is_followed_to_where_it_goes(void **state)
+{
+    struct cluster *cluster CLEANUP(cluster_freep) = cluster_with_one_to_place(*state);
+    cluster_service(cluster, "ct:600", SVC_STATE_MIGRATE, "node1", REQUEST_STATE_STARTED)->target =
+        "node3";
+    (void)cluster_resource(cluster, "ct:601", "node2", REQUEST_STATE_IGNORED); // leads nobody
+    cluster_rules(
+        cluster,
+        "resource-affinity: r1\n\tresources ct:500,ct:600,ct:601\n\taffinity positive\n\n");
+    cluster_round(cluster);
+    assert_string_equal(cluster_record(cluster, "ct:500")->node, "node3");
+}
+
+// INV-8: being apart comes before being together.
+static void company_with_one_to_stay_apart_from_is_not_joined(void **state)
+{
+    struct cluster *cluster CLEANUP(cluster_freep) = cluster_with_one_to_place(*state);
+    (void)cluster_service(cluster, "ct:600", SVC_STATE_ERROR, "node1", REQUEST_STATE_STARTED);
+    (void)cluster_service(cluster, "ct:601", SVC_STATE_ERROR, "node1", REQUEST_STATE_STARTED);
+    cluster_rules(cluster,
+                  "resource-affinity: r1\n\tresources ct:500,ct:600\n\taffinity positive\n\n"
+                  "resource-affinity: r2\n\tresources ct:500,ct:601\n\taffinity negative\n\n");
+    cluster_round(cluster);
+    assert_string_equal(cluster_record(cluster, "ct:500")->node, "node2");
+}
+
+static void node_that_was_tried_and_is_no_more_does_not_matter(void **state)
+{
+    struct cluster *cluster CLEANUP(cluster_freep) = cluster_new(*state, TIMING_PROFILE_CLASSIC, 3);
+    cluster_settle_nodes(cluster);
+    static const char *tried[] = {"node9", "node1"};
+    struct service *record =
+        cluster_service(cluster, "ct:500", SVC_STATE_STARTED, "node2", REQUEST_STATE_STARTED);
+    record->failed_nodes = tried;
+    record->failed_nodes_count = ARRAY_SIZE(tried);
+    cluster_resource(cluster, "ct:500", "node2", REQUEST_STATE_STARTED)->max_relocate = 5;
+    cluster_result(cluster, "ct:500", LRM_CODE_ERROR);
+    cluster_round(cluster);
+    assert_string_equal(cluster_record(cluster, "ct:500")->target, "node3");
+}
+
+static void groups_that_change_act_at_once(void **state)
+{
+    static const enum timing_profile profiles[] = {TIMING_PROFILE_CLASSIC, TIMING_PROFILE_BALANCED};
+    for (size_t i = 0; i < ARRAY_SIZE(profiles); i++) {
+        struct cluster *cluster CLEANUP(cluster_freep) = cluster_new(*state, profiles[i], 3);
+        cluster_settle_nodes(cluster);
+        (void)cluster_service(cluster, "ct:500", SVC_STATE_STARTED, "node1", REQUEST_STATE_STARTED);
+        cluster_resource(cluster, "ct:500", "node1", REQUEST_STATE_STARTED)->group = "g1";
+        cluster_groups(cluster, "group: g1\n\tnodes node1\n\ngroup: g2\n\tnodes node2\n\n");
+        cluster_round(cluster);
+        assert_null(cluster_record(cluster, "ct:500")->target);
+        cluster_groups(cluster, "group: g1\n\tnodes node3\n\ngroup: g2\n\tnodes node2\n\n");
+        cluster_round(cluster);
+        assert_string_equal(cluster_record(cluster, "ct:500")->target, "node3");
+    }
+}
+
+static void resource_that_changes_its_group_follows_the_new_one(void **state)
+{
+    struct cluster *cluster CLEANUP(cluster_freep) =
+        cluster_new(*state, TIMING_PROFILE_BALANCED, 3);
+    cluster_settle_nodes(cluster);
+    (void)cluster_service(cluster, "ct:500", SVC_STATE_STARTED, "node1", REQUEST_STATE_STARTED);
+    cluster_resource(cluster, "ct:500", "node1", REQUEST_STATE_STARTED)->group = "g1";
+    cluster_groups(cluster, "group: g1\n\tnodes node1\n\ngroup: g2\n\tnodes node2\n\n");
+    cluster_round(cluster);
+    assert_null(cluster_record(cluster, "ct:500")->target);
+    cluster_resource(cluster, "ct:500", "node1", REQUEST_STATE_STARTED)->group = "g2";
+    cluster_round(cluster);
+    assert_string_equal(cluster_record(cluster, "ct:500")->target, "node2");
+}
+
+// A rule may name services that are not there (any more, or yet).
+static void absent_company_does_not_matter(void **state)
+{
+    struct cluster *cluster CLEANUP(cluster_freep) = cluster_with_one_to_place(*state);
+    (void)cluster_service(cluster, "ct:600", SVC_STATE_ERROR, "node3", REQUEST_STATE_STARTED);
+    cluster_rules(
+        cluster,
+        "resource-affinity: r1\n\tresources ct:400,ct:500,ct:550,ct:600\n\taffinity positive\n\n");
+    cluster_round(cluster);
+    assert_string_equal(cluster_record(cluster, "ct:500")->node, "node3");
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -312,6 +428,13 @@ int main(void)
         fixture_test(dropped_rules_are_told_once_and_used_again_when_mended),
         fixture_test(node_that_joins_is_known_to_rules),
         fixture_test(groups_act_as_rules),
+        fixture_test(place_that_another_one_goes_to_is_taken),
+        fixture_test(company_that_moves_is_followed_to_where_it_goes),
+        fixture_test(company_with_one_to_stay_apart_from_is_not_joined),
+        fixture_test(node_that_was_tried_and_is_no_more_does_not_matter),
+        fixture_test(groups_that_change_act_at_once),
+        fixture_test(resource_that_changes_its_group_follows_the_new_one),
+        fixture_test(absent_company_does_not_matter),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

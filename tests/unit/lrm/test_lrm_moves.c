@@ -295,6 +295,26 @@ static void wait_with_active_services_keeps_an_old_deadline(void **state)
     assert_false(driver_did(d, "disarm"));
 }
 
+// What is not known well enough keeps an old deadline: it may guard something.
+static void wait_without_a_view_keeps_an_old_deadline(void **state)
+{
+    (void)state;
+    static const char *const views[] = {"outdated view", "no quorum", "unreadable"};
+    for (size_t i = 0; i < ARRAY_SIZE(views); i++) {
+        struct lrm_driver d;
+        driver_init(&d, TIMING_PROFILE_CLASSIC, 0);
+        d.view_ok = i != 0;
+        d.quorate = i != 1;
+        d.readable = i != 2;
+        driver_round(&d);
+        fixture_row(views[i], !driver_did(&d, "disarm"));
+        d.view_ok = d.quorate = d.readable = true;
+        driver_round(&d);
+        fixture_row(views[i], driver_did(&d, "disarm"));
+        driver_done(&d);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -315,6 +335,7 @@ int main(void)
                                         driver_setup, driver_teardown),
         cmocka_unit_test_setup_teardown(wait_with_active_services_keeps_an_old_deadline,
                                         driver_setup, driver_teardown),
+        cmocka_unit_test(wait_without_a_view_keeps_an_old_deadline),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -419,6 +419,31 @@ static void holder_of_a_lease_wakes_in_time_to_renew_it(void **state)
 #define classic(function) cmocka_unit_test_setup_teardown(function, driver_setup, driver_teardown)
 #define live(function)    cmocka_unit_test_setup_teardown(function, driver_setup_live, driver_teardown)
 
+static void own_limit_of_workers_holds_where_none_is_configured(void **state)
+{
+    (void)state;
+    struct lrm_driver d;
+    driver_init(&d, TIMING_PROFILE_BALANCED, 1);
+    d.options.max_workers = 0;
+    d.hold = true;
+    driver_service(&d, "ct:201", SVC_STATE_STARTED, DRIVER_NODE);
+    driver_service(&d, "ct:202", SVC_STATE_STARTED, DRIVER_NODE);
+    driver_round(&d);
+    assert_true(driver_did(&d, "spawn(ct:201 started)"));
+    assert_false(driver_did(&d, "spawn(ct:202"));
+    driver_done(&d);
+}
+
+static void record_without_uid_forgets_no_result_of_others(void **state)
+{
+    struct lrm_driver *d = *state;
+    driver_reach(d, LRM_STATE_ACTIVE);
+    driver_service(d, "ct:200", SVC_STATE_STARTED, DRIVER_NODE)->uid = NULL;
+    driver_service(d, "ct:201", SVC_STATE_STARTED, DRIVER_NODE);
+    driver_round(d);
+    assert_int_equal(driver_result(d, "a-ct:201"), LRM_CODE_SUCCESS);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -451,6 +476,8 @@ int main(void)
         live(start_after_a_stop_is_not_delayed),
         live(exit_of_a_guest_that_should_stop_starts_nothing),
         live(holder_of_a_lease_wakes_in_time_to_renew_it),
+        cmocka_unit_test(own_limit_of_workers_holds_where_none_is_configured),
+        classic(record_without_uid_forgets_no_result_of_others),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
