@@ -609,6 +609,28 @@ void net_remove_node(struct net *net)
     }
 }
 
+bool net_hold(struct net *net, unsigned index, int kind)
+{
+    enum { KIND_OFFSET = 5 };
+    struct net_node *node = &net->nodes[index];
+    bool is_held = false;
+    for (size_t left = node->outbox.count; left > 0; left--) {
+        struct item *item = items_take(&node->outbox);
+        bool is_wanted = !is_held && ((const unsigned char *)item->bytes)[KIND_OFFSET] == kind;
+        items_push(is_wanted ? &node->held : &node->outbox, item);
+        is_held = is_held || is_wanted;
+    }
+    return is_held;
+}
+
+void net_let_go(struct net *net, unsigned index)
+{
+    struct net_node *node = &net->nodes[index];
+    while (node->held.count > 0) {
+        items_push(&node->outbox, items_take(&node->held));
+    }
+}
+
 void net_flap_quorum(struct net *net, unsigned index)
 {
     if (net->nodes[index].is_alive && net->nodes[index].members_count > 0) {
@@ -749,6 +771,7 @@ void net_free(struct net *net)
         replica_free(node->replica);
         items_clear(&node->batches, batch_free);
         items_clear(&node->outbox, item_free);
+        items_clear(&node->held, item_free);
         items_clear(&node->inbox, item_free);
         map_done(&node->disk);
     }

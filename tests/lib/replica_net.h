@@ -50,6 +50,7 @@ struct net_node {
     struct net_items batches;
     // Corosync:
     struct net_items outbox; // not on a ring yet
+    struct net_items held;   // kept back by the test
     struct net_items inbox;  // not delivered to the process yet
     uint64_t delivered_position;
     // What its process was told:
@@ -123,6 +124,10 @@ void net_wipe_disk(struct net *net, unsigned node); // of a crashed node
 // more.
 void net_add_node(struct net *net);
 void net_remove_node(struct net *net);
+// Keeps a message of the kind (an enum message_kind), which is not on the ring yet, back; false
+// when there is none. And sends what was kept back, behind all else.
+bool net_hold(struct net *net, unsigned node, int kind);
+void net_let_go(struct net *net, unsigned node);
 // The node's process is told that there is no quorum, and a QUORUM step will tell it otherwise.
 void net_flap_quorum(struct net *net, unsigned node);
 // The operator says how many votes to expect in the node's part.

@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "cluster/replica/message.h"
 #include "common/base/alloc.h"
 #include "common/base/arena.h"
 #include "common/model/event.h"
@@ -158,6 +159,64 @@ static void write_of_a_node_that_loses_quorum_has_no_known_outcome(void **state)
     net_heal(net);
     net_settle(net);
     assert_null(net_value(net, 0, "a", NULL)); // late, of another epoch: dropped by all
+    net_free(net);
+}
+
+// INV-3: whatever was sent in an epoch does nothing in a later one, were it still under way.
+static void late_write_of_a_former_epoch_does_nothing(void **state)
+{
+    (void)state;
+    struct net *net = serving_net(3);
+    size_t put = net_put(net, 0, "a", "1", STORE_ANY);
+    assert_true(net_hold(net, 0, MESSAGE_MUTATION));
+    net_crash(net, 2, true, 0);
+    net_settle(net);
+    assert_int_equal(code_of(net, put), 0); // sent again
+    uint64_t version = 0;
+    assert_string_equal(net_value(net, 1, "a", &version), "1");
+    net_let_go(net, 0);
+    net_settle(net);
+    uint64_t later = 0;
+    assert_string_equal(net_value(net, 1, "a", &later), "1");
+    assert_int_equal(later, version);
+    assert_int_equal(replica_version(net->nodes[0].replica), version);
+    net_free(net);
+}
+
+static void late_ready_of_a_former_epoch_does_not_count(void **state)
+{
+    (void)state;
+    struct net *net = serving_net(3);
+    net_crash(net, 2, true, 0);
+    bool is_held = false;
+    for (unsigned rounds = 0; !is_held; rounds++) {
+        assert_true(rounds < 100);
+        for (enum net_step step = NET_STEP_ORDER; step < NET_STEP_MAX; step++) {
+            is_held = is_held || net_hold(net, 1, MESSAGE_READY);
+            (void)net_step(net, 0, step);
+            (void)net_step(net, 1, step);
+        }
+    }
+    net_start(net, 2);
+    net_crash(net, 2, true, 0); // and so another epoch, in which node 2's disk stands still
+    for (unsigned rounds = 0; rounds < 100; rounds++) {
+        for (enum net_step step = NET_STEP_ORDER; step < NET_STEP_MAX; step++) {
+            (void)net_step(net, 0, step);
+            bool is_promised = net->nodes[1].disk_epoch == net->nodes[0].disk_epoch;
+            (void)(step == NET_STEP_DISK && is_promised ? false : net_step(net, 1, step));
+        }
+    }
+    assert_false(net_is_serving(net, 0));
+    net_let_go(net, 1);
+    for (unsigned rounds = 0; rounds < 100; rounds++) {
+        for (enum net_step step = NET_STEP_ORDER; step < NET_STEP_DISK; step++) {
+            (void)net_step(net, 0, step);
+            (void)net_step(net, 1, step);
+        }
+    }
+    assert_false(net_is_serving(net, 0)); // one disk alone has the epoch
+    net_settle(net);
+    assert_true(net_is_serving(net, 0));
     net_free(net);
 }
 
@@ -566,6 +625,8 @@ int main(void)
         cmocka_unit_test(write_waits_for_the_synchronisation),
         cmocka_unit_test(write_survives_that_the_quorum_is_told_late),
         cmocka_unit_test(write_of_a_node_that_loses_quorum_has_no_known_outcome),
+        cmocka_unit_test(late_write_of_a_former_epoch_does_nothing),
+        cmocka_unit_test(late_ready_of_a_former_epoch_does_not_count),
         cmocka_unit_test(tail_that_only_one_has_is_discarded_and_told),
         cmocka_unit_test(silent_member_is_left_behind_and_joins_when_it_wakes),
         cmocka_unit_test(silent_decider_is_stepped_over),
