@@ -103,6 +103,23 @@ static int view_parse_lrm(struct view_reader *reader, const char *name,
     return r;
 }
 
+// After the statuses. What an LRM without one said is not shown.
+static int view_parse_result(struct view_reader *reader, const char *name,
+                             const struct store_entry *entry, struct error *err)
+{
+    struct lrm_result *result = NULL;
+    int r = lrm_result_parse(reader->arena, entry->value, entry->size_bytes, &result, err);
+    if (r < 0) {
+        return r;
+    }
+    const char *node = arena_printf(reader->arena, "%.*s", (int)strcspn(name, "/"), name);
+    struct lrm_status *status = map_find(&reader->view->lrms, node);
+    if (status != NULL) {
+        map_put(&status->results, result->uid, result);
+    }
+    return 0;
+}
+
 static int view_parse_manager(struct view_reader *reader, const char *name,
                               const struct store_entry *entry, struct error *err)
 {
@@ -151,9 +168,13 @@ int cluster_view_read(struct arena *arena, const struct session *session, struct
         const char *prefix;
         view_parse parse;
     } parts[] = {
-        {STORE_PREFIX_RESOURCE, view_parse_resource},   {STORE_PREFIX_SERVICE, view_parse_service},
-        {STORE_PREFIX_GUEST, view_parse_guest},         {STORE_PREFIX_LRM, view_parse_lrm},
-        {STORE_KEY_MANAGER_STATUS, view_parse_manager}, {STORE_KEY_LIVE_MASTER, view_parse_master},
+        {STORE_PREFIX_RESOURCE, view_parse_resource},
+        {STORE_PREFIX_SERVICE, view_parse_service},
+        {STORE_PREFIX_GUEST, view_parse_guest},
+        {STORE_PREFIX_LRM, view_parse_lrm},
+        {STORE_PREFIX_RESULT, view_parse_result},
+        {STORE_KEY_MANAGER_STATUS, view_parse_manager},
+        {STORE_KEY_LIVE_MASTER, view_parse_master},
         {STORE_KEY_DATACENTER, view_parse_options},
     };
     struct cluster_view *view = arena_new_of(arena, struct cluster_view);

@@ -94,14 +94,16 @@ static void cli_put(struct cli *cli, const struct cli_param *param, const char *
     int64_t number = 0;
     bool truth = false;
     struct error err = {0};
-    if (param->many) {
+    const char *before = map_find(&cli->values, param->name);
+    if (param->many && param->positional) {
         assert(cli->many.words != NULL);
         cli->many.words[cli->many.count++] = value;
-    } else if (map_has(&cli->values, param->name)) {
+    } else if (before != NULL && !param->many) {
         cli_reject(cli, param->name, "given more than once");
         return;
-    }
-    if (!param->many) {
+    } else if (before != NULL) {
+        map_put(&cli->values, param->name, arena_printf(cli->arena, "%s\n%s", before, value));
+    } else {
         map_put(&cli->values, param->name, arena_strdup(cli->arena, value));
     }
     switch (param->type) {
@@ -209,7 +211,8 @@ static void cli_parse(struct cli *cli, int argc, char **argv, int at)
         }
     }
     for (const struct cli_param *p = cli->command->params; p != NULL && p->name != NULL; p++) {
-        bool there = p->many ? cli->many.count > 0 : map_has(&cli->values, p->name);
+        bool there =
+            p->many && p->positional ? cli->many.count > 0 : map_has(&cli->values, p->name);
         if (p->required && !there) {
             cli_reject(cli, p->name, "is required");
         }

@@ -37,7 +37,8 @@ struct cli_param {
     bool
         positional; // given by place, in the order of the table; then the name is for the help only
     bool required;  // a positional that is not required must come after all that are
-    bool many;      // the last positional: takes all that follow, see cli_many()
+    bool many;      // the last positional: takes all that follow, see cli_many(); an option: may be
+                    // given several times, cli_text() has the values one a line
     bool hidden;    // not in the help and the completion
     int64_t min, max;
     const char *const *choices; // NULL-terminated

@@ -112,6 +112,23 @@ static void completion_all(struct arena *arena, const struct cli_program *progra
     }
 }
 
+// The command of the set that ends after n words; NULL: none.
+static const struct cli_command **completion_ended(const struct completion_set *set, int n)
+{
+    for (size_t i = 0; i < set->count && n > 0; i++) {
+        if (completion_is_complete(set->commands[i], n)) {
+            return &set->commands[i];
+        }
+    }
+    return NULL;
+}
+
+static bool completion_takes_values(const struct cli_command *command)
+{
+    return command->params != NULL && command->params[0].name != NULL &&
+           command->params[0].positional;
+}
+
 void completion_match(struct arena *arena, const struct cli_program *program, int words_count,
                       char **words, struct completion_match *ret)
 {
@@ -125,6 +142,13 @@ void completion_match(struct arena *arena, const struct cli_program *program, in
             return;
         }
         if (n >= words_count || words[n][0] == '-') {
+            // "timing" is a command of its own beside "timing set".
+            if (completion_ended(&set, n) != NULL) {
+                ret->commands = completion_ended(&set, n);
+                ret->words = n;
+                ret->count = 1;
+                return;
+            }
             ret->count = n > 0 ? set.count : 0;
             ret->problem =
                 arena_printf(arena, "%s: %s", n > 0 ? "incomplete command" : "no command given",
@@ -132,7 +156,17 @@ void completion_match(struct arena *arena, const struct cli_program *program, in
             return;
         }
         const char *known = completion_list(arena, &set, n);
+        const struct cli_command **ended = completion_ended(&set, n);
+        const struct cli_command *shorter = ended != NULL ? *ended : NULL;
         completion_filter(&set, n, words[n]);
+        if (set.count == 0 && shorter != NULL && completion_takes_values(shorter)) {
+            // "backup FILE" beside "backup show FILE".
+            set.commands[0] = shorter;
+            ret->commands = set.commands;
+            ret->words = n;
+            ret->count = 1;
+            return;
+        }
         if (set.count == 0) {
             ret->count = 0;
             ret->problem =

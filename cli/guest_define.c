@@ -276,7 +276,8 @@ int guest_destroy(struct cli *cli, struct error *err)
         r = guest_check_destroyable(cli, &context, guest, err);
     }
     if (r == 0 && map_has(&context.view.resources, guest->sid)) {
-        r = resource_remove(cli->arena, &context.session, &context.view, guest->sid, true, err);
+        r = resource_remove(cli->arena, &context.session, &context.view, guest->sid,
+                            RESOURCE_PURGE_FORCE, err); // it is gone, whatever rules say
     }
     // From here on nobody starts it; one that was just being started is ended and proved gone.
     if (r == 0) {

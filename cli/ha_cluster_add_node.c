@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
-// A member makes room for a new node: the new corosync.conf goes through the store to all members,
-// each writes it to its disk and says so, and only when all online ones have it Corosync reads it.
-// (A configuration that only some have would change the votes of all.)
+// A member makes room for a new node, within the limits: one version everywhere, a network that is
+// quick enough.
 #include <errno.h>
 #include <stdbool.h>
 #include <string.h>
 
 #include "cli/command_line.h"
+#include "cli/conf_change.h"
 #include "cli/ha_cluster.h"
 #include "cli/join_string.h"
 #include "cli/session.h"
@@ -15,123 +15,13 @@
 #include "common/base/json.h"
 #include "common/host/cluster_client.h"
 #include "common/host/file.h"
-#include "common/host/host_clock.h"
 #include "common/host/paths.h"
 #include "common/model/store_keys.h"
-#include "common/port/clock.h"
-#include "common/port/membership.h"
 #include "common/port/store.h"
 #include "ha_config.h"
 
-enum { WAIT_STEP_MS = 50, WAIT_MS = 15 * 1000 };
-
-static int read_conf(struct arena *arena, struct corosync_conf **ret, struct error *err)
-{
-    char *text;
-    size_t size;
-    int r = file_read(arena, PATH_COROSYNC_CONF, COROSYNC_CONF_SIZE_MAX, &text, &size, err);
-    if (r == -ENOENT) {
-        return error_set(err, r, "this node is in no cluster: use 'ha-cluster create' first");
-    }
-    return r < 0 ? r : corosync_conf_parse(arena, PATH_COROSYNC_CONF, text, size, ret, err);
-}
-
-// A configuration in the store that is newer than the file has not arrived here yet.
-static int check_newest(struct arena *arena, const struct session_value *stored,
-                        const struct corosync_conf *conf, struct error *err)
-{
-    struct corosync_conf *newest;
-    if (stored->text == NULL) {
-        return 0;
-    }
-    int r = corosync_conf_parse(arena, STORE_KEY_COROSYNC, stored->text, stored->size_bytes,
-                                &newest, err);
-    if (r == 0 && corosync_conf_version(newest) > corosync_conf_version(conf)) {
-        r = error_set(err, -EAGAIN,
-                      "'%s' has config_version %lld, the cluster is at %lld: try again in a "
-                      "moment, and look at ha-clusterd's log if that does not help",
-                      PATH_COROSYNC_CONF, (long long)corosync_conf_version(conf),
-                      (long long)corosync_conf_version(newest));
-    }
-    return r;
-}
-
-// The first online node that has not written the version yet; NULL when all have.
-static int find_missing(struct arena *arena, const struct session *session, int64_t version,
-                        const char **ret_node, struct error *err)
-{
-    struct member_list members;
-    int r = membership_get(session->membership, arena, &members, err);
-    const char *missing = NULL;
-    for (size_t i = 0; r == 0 && missing == NULL && i < members.count; i++) {
-        const char *node = members.members[i].node;
-        struct session_value value;
-        const char *key = arena_printf(arena, "%s%s", STORE_PREFIX_LIVE_COROSYNC, node);
-        struct json *said;
-        int64_t has = 0;
-        if (!members.members[i].online) {
-            continue;
-        }
-        r = session_read(arena, session, key, &value, err);
-        bool understood = r == 0 && value.text != NULL &&
-                          json_parse(arena, value.text, value.size_bytes, &said, NULL) == 0 &&
-                          json_get_int(said, "config_version", 0, INT64_MAX, &has, NULL) == 0;
-        if (!understood || has < version) {
-            missing = arena_strdup(arena, node);
-        }
-    }
-    if (r == 0) {
-        *ret_node = missing;
-    }
-    return r;
-}
-
-static int wait_written(struct cli *cli, const struct session *session, int64_t version,
-                        struct error *err)
-{
-    struct clock clock;
-    host_clock_init(&clock);
-    int64_t end = clock_now_ms(&clock) + WAIT_MS;
-    struct arena *arena CLEANUP(arena_freep) = arena_new();
-    for (;;) { // bounded by WAIT_MS
-        arena_clear(arena);
-        const char *missing = NULL;
-        int r = find_missing(arena, session, version, &missing, err);
-        if (r < 0 || missing == NULL) {
-            return r;
-        }
-        if (clock_now_ms(&clock) > end) {
-            return error_set(err, -ETIMEDOUT,
-                             "node '%s' did not write the new corosync.conf within %d s; nothing "
-                             "was activated: look at its ha-clusterd's log, then run 'ha-cluster "
-                             "add-node' again",
-                             arena_strdup(cli->arena, missing), WAIT_MS / 1000);
-        }
-        host_sleep_ms(WAIT_STEP_MS);
-    }
-}
-
-static int distribute(struct cli *cli, const struct session *session,
-                      const struct session_value *stored, const struct corosync_conf *conf,
-                      const char *text, struct error *err)
-{
-    const struct store_op op = {
-        .key = STORE_KEY_COROSYNC,
-        .value = text,
-        .size_bytes = strlen(text),
-        .expect = stored->version,
-    };
-    int r = session_write(session, "the cluster's corosync.conf", &op, 1, err);
-    if (r == 0) {
-        r = wait_written(cli, session, corosync_conf_version(conf), err);
-    }
-    struct json *answer;
-    if (r == 0) {
-        r = ha_cluster_call(cli->arena, session->client, "reload", NULL, &answer, err);
-        r = r < 0 ? error_prefix(err, "the configuration is written, but cannot be activated") : 0;
-    }
-    return r;
-}
+// More has not been tried at length, and slower networks are known to break rings.
+enum { NODES_USUAL = 32, LATENCY_USUAL_US = 5000 };
 
 static int print_join_string(struct cli *cli, const struct corosync_conf *conf, const char *text,
                              struct error *err)
@@ -184,37 +74,85 @@ static bool is_waiting(const struct corosync_conf *conf, const char *node,
     return same && session_read(arena, session, key, &seen, NULL) == 0 && seen.text == NULL;
 }
 
+static void check_versions(struct cli *cli, const struct session *session)
+{
+    struct store_entries entries;
+    if (store_read(session->store, STORE_PREFIX_NODE_VERSION, 0, cli->arena, &entries, NULL) < 0) {
+        return; // what cannot be read is no reason to refuse
+    }
+    for (size_t i = 0; i < entries.count; i++) {
+        const struct store_entry *entry = &entries.entries[i];
+        if (entry->value != NULL && strcmp(entry->value, HA_VERSION) != 0) {
+            cli_warn(cli, "node '%s' runs version %s, this one %s: finish the upgrade first",
+                     entry->key + strlen(STORE_PREFIX_NODE_VERSION), entry->value, HA_VERSION);
+        }
+    }
+}
+
+static void check_limits(struct cli *cli, const struct session *session,
+                         const struct corosync_conf *conf)
+{
+    size_t count;
+    struct json *status;
+    const struct corosync_node *nodes = corosync_conf_nodes(conf, &count);
+    (void)nodes; // only how many
+    if (count > NODES_USUAL) {
+        cli_warn(cli, "the cluster has %zu nodes now: more than %d are not recommended", count,
+                 NODES_USUAL);
+    }
+    check_versions(cli, session);
+    // The measurement is for a warning only.
+    if (ha_cluster_call(cli->arena, session->client, "status", NULL, &status, NULL) < 0) {
+        return;
+    }
+    const struct json *links = json_find(status, "links");
+    for (size_t i = 0; links != NULL && links->type == JSON_TYPE_ARRAY && i < links->count; i++) {
+        int64_t latency_us = 0;
+        int64_t link = 0;
+        const char *node = json_find_string(links->items[i], "node");
+        bool read =
+            json_get_int_if(links->items[i], "latency_us", 0, INT64_MAX, &latency_us, NULL) == 0 &&
+            json_get_int_if(links->items[i], "link", 0, INT64_MAX, &link, NULL) == 0;
+        if (read && node != NULL && latency_us > LATENCY_USUAL_US) {
+            cli_warn(cli,
+                     "node '%s' answers on link %lld after %.1f ms: more than %d ms is not "
+                     "recommended",
+                     node, (long long)link, (double)latency_us / 1000, LATENCY_USUAL_US / 1000);
+        }
+    }
+}
+
 static int add_node(struct cli *cli, const struct session *session, struct error *err)
 {
     struct ha_cluster_links links;
-    struct corosync_conf *conf;
-    struct session_value stored;
+    struct conf_change change;
     const char *node = cli_text(cli, "node");
-    int r = read_conf(cli->arena, &conf, err);
+    int r = ha_cluster_links(cli, cli_text(cli, "address"), &links);
     if (r == 0) {
-        r = ha_cluster_links(cli, cli_text(cli, "address"), &links);
-    }
-    if (r == 0) {
-        r = session_need_quorum(session, err);
-    }
-    if (r == 0) {
-        r = session_read(cli->arena, session, STORE_KEY_COROSYNC, &stored, err);
-    }
-    if (r == 0) {
-        r = check_newest(cli->arena, &stored, conf, err);
+        r = conf_change_begin(cli->arena, session, &change, err);
     }
     if (r < 0) {
         return r;
     }
-    bool again = is_waiting(conf, node, &links, session, cli->arena);
+    if (change.forced) {
+        return error_set(err, -EBUSY,
+                         "fewer votes are expected than the nodes have, by an operator's word: "
+                         "bring the absent nodes back, or take them out with 'ha-cluster "
+                         "delete-node' first");
+    }
+    bool again = is_waiting(change.conf, node, &links, session, cli->arena);
     if (!again) {
-        r = corosync_conf_add_node(conf, node, links.addresses, err);
+        r = corosync_conf_add_node(change.conf, node, links.addresses, err);
     }
-    const char *text = corosync_conf_format(cli->arena, conf);
+    if (r == 0) {
+        check_limits(cli, session, change.conf);
+    }
     if (r == 0 && !again) {
-        r = distribute(cli, session, &stored, conf, text, err);
+        r = conf_change_commit(cli->arena, session, &change, "ha-cluster add-node", err);
     }
-    return r < 0 ? r : print_join_string(cli, conf, text, err);
+    return r < 0 ? r
+                 : print_join_string(cli, change.conf,
+                                     corosync_conf_format(cli->arena, change.conf), err);
 }
 
 int ha_cluster_add_node(struct cli *cli, struct error *err)

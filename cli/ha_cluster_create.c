@@ -72,8 +72,7 @@ static int need_no_cluster(struct arena *arena, struct error *err)
     return 0;
 }
 
-// Sets "profile" in ha-manager.conf and leaves its other lines as they are.
-static int write_profile(struct arena *arena, const char *profile, struct error *err)
+int ha_cluster_write_profile(struct arena *arena, const char *profile, struct error *err)
 {
     char *text = arena_strdup(arena, "");
     size_t size;
@@ -112,7 +111,7 @@ struct membership_files {
 
 static int write_files(struct arena *arena, const struct membership_files *files, struct error *err)
 {
-    int r = write_profile(arena, files->profile, err);
+    int r = ha_cluster_write_profile(arena, files->profile, err);
     if (r == 0) {
         r = file_make_directory("/etc/corosync", FOLDER_MODE, err);
     }

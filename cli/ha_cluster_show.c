@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// What the cluster is and by which times it works; and the one number an operator may overrule.
+// What the cluster is, as this node sees it.
 #include <errno.h>
 #include <string.h>
 
@@ -10,6 +10,9 @@
 #include "common/base/error.h"
 #include "common/base/json.h"
 #include "common/host/cluster_client.h"
+#include "common/host/file.h"
+#include "common/host/machine.h"
+#include "common/host/paths.h"
 
 static int ask(struct cli *cli, const char *op, struct json *request, struct json **ret,
                struct error *err)
@@ -19,12 +22,76 @@ static int ask(struct cli *cli, const char *op, struct json *request, struct jso
     return r < 0 ? r : ha_cluster_call(cli->arena, client, op, request, ret, err);
 }
 
+int ha_cluster_explain_name(struct arena *arena, int code, struct error *err)
+{
+    char *text;
+    char *host;
+    size_t size;
+    struct corosync_conf *conf;
+    bool absent = code == -ENOENT || code == -ECONNREFUSED;
+    if (absent && machine_node_name(arena, &host, NULL) == 0 &&
+        file_read(arena, PATH_COROSYNC_CONF, COROSYNC_CONF_SIZE_MAX, &text, &size, NULL) == 0 &&
+        corosync_conf_parse(arena, PATH_COROSYNC_CONF, text, size, &conf, NULL) == 0 &&
+        !corosync_conf_is_example(conf) && corosync_conf_find_node(conf, host) == NULL) {
+        return error_set(err, code,
+                         "this machine is called '%s', but '%s' has no node of that name: a member "
+                         "cannot be renamed; set the host name back, or make it a new node "
+                         "('ha-cluster delete-node' on another member, then 'leave' and 'join' "
+                         "here)",
+                         host, PATH_COROSYNC_CONF);
+    }
+    return code;
+}
+
+static void print_link(struct cli *cli, const struct json *link)
+{
+    int64_t number = 0;
+    int64_t latency_us = 0;
+    bool connected = false;
+    // What cannot be read shows as nothing.
+    ignore_result(json_get_int_if(link, "link", 0, COROSYNC_LINKS_MAX, &number, NULL));
+    ignore_result(json_get_int_if(link, "latency_us", 0, INT64_MAX, &latency_us, NULL));
+    ignore_result(json_get_bool_if(link, "connected", &connected, NULL));
+    const char *node = json_find_string(link, "node");
+    cli_printf(cli, "%-18s %s", arena_printf(cli->arena, "link%lld", (long long)number),
+               node != NULL ? node : "?");
+    if (connected) {
+        cli_printf(cli, " connected, %.1f ms\n", (double)latency_us / 1000);
+    } else {
+        cli_printf(cli, " down\n");
+    }
+}
+
+// What stands in objects and lists of the document.
+static void print_parts(struct cli *cli, const struct json *status)
+{
+    const struct json *watchdog = json_find(status, "watchdog");
+    const struct json *timing = json_find(status, "timing");
+    const struct json *links = json_find(status, "links");
+    const char *device = watchdog != NULL ? json_find_string(watchdog, "device") : NULL;
+    const char *unsafe = timing != NULL ? json_find_string(timing, "unsafe") : NULL;
+    cli_printf(cli, "%-18s %s\n", "timing", unsafe != NULL ? unsafe : "safe");
+    cli_printf(cli, "%-18s %s\n", "watchdog", device != NULL ? device : "not running");
+    for (size_t i = 0; links != NULL && links->type == JSON_TYPE_ARRAY && i < links->count; i++) {
+        print_link(cli, links->items[i]);
+    }
+    char *host;
+    const char *node = json_find_string(status, "node");
+    if (node != NULL && machine_node_name(cli->arena, &host, NULL) == 0 &&
+        strcmp(node, host) != 0) {
+        cli_warn(cli,
+                 "this machine is called '%s' now, but it is node '%s': set the host name "
+                 "back, a member cannot be renamed",
+                 host, node);
+    }
+}
+
 int ha_cluster_status(struct cli *cli, struct error *err)
 {
     struct json *status;
     int r = ask(cli, "status", NULL, &status, err);
     if (r < 0) {
-        return r;
+        return ha_cluster_explain_name(cli->arena, r, err);
     }
     (void)map_remove(&status->members, "id"); // of the request, nobody's business
     if (cli->output.format != OUTPUT_FORMAT_TEXT) {
@@ -41,10 +108,11 @@ int ha_cluster_status(struct cli *cli, struct error *err)
         } else if (value->type == JSON_TYPE_INT) {
             strbuf_appendf(&text, "%lld", (long long)value->integer);
         } else {
-            continue; // lists have commands of their own
+            continue; // objects and lists come below, or have commands of their own
         }
         cli_printf(cli, "%-18s %s\n", e->key, strbuf_text(&text));
     }
+    print_parts(cli, status);
     return 0;
 }
 
@@ -86,65 +154,5 @@ int ha_cluster_nodes(struct cli *cli, struct error *err)
                    (long long)id, (long long)votes, online ? "online" : "offline",
                    address == NULL ? "-" : address);
     }
-    return 0;
-}
-
-int ha_cluster_expected(struct cli *cli, struct error *err)
-{
-    struct json *request = json_new_object(cli->arena);
-    struct json *answer;
-    json_put_int(request, "votes", cli_int(cli, "votes"));
-    int r = ask(cli, "expected", request, &answer, err);
-    if (r == 0) {
-        cli_printf(cli, "expected votes set to %lld\n", (long long)cli_int(cli, "votes"));
-    }
-    return r;
-}
-
-int ha_cluster_timing(struct cli *cli, struct error *err)
-{
-    struct config config;
-    config_init(&config);
-    int r = cli_has(cli, "profile")
-                ? timing_profile_from_string(cli_text(cli, "profile"), &config.profile)
-                : config_load(cli->arena, &config, err);
-    if (r < 0) {
-        return r;
-    }
-    struct timing timing;
-    timing_get(config.profile, &timing);
-    struct error why = {0};
-    bool safe = timing_check(&timing, &why) == 0;
-    const struct {
-        const char *key, *words;
-        int64_t value;
-    } rows[] = {
-        {"token_ms", "Corosync's token", timing.token_ms},
-        {"authority_ms", "A: authority after the last renewal sent", timing.authority_ms},
-        {"watchdog_ms", "H: timeout of the watchdog", timing.watchdog_ms},
-        {"granularity_ms", "q: granularity of feeding it", timing.granularity_ms},
-        {"reset_ms", "R: from the reset until nothing of the node acts", timing.reset_ms},
-        {"lease_ms", "L: silence after which a lease may be taken", timing.lease_ms},
-        {"renew_ms", "renewal period", timing.renew_ms},
-        {"worst_failover_ms", "worst time until a dead node's services may start elsewhere",
-         timing_worst_failover_ms(&timing)},
-    };
-    if (cli->output.format == OUTPUT_FORMAT_TEXT) {
-        cli_printf(cli, "profile %s: %s\n", timing_profile_to_string(config.profile),
-                   safe ? "safe" : why.text);
-        for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
-            cli_printf(cli, "%10.1f s  %s\n", (double)rows[i].value / 1000, rows[i].words);
-        }
-    } else {
-        struct json *object = json_new_object(cli->arena);
-        json_put_string(object, "profile", timing_profile_to_string(config.profile));
-        json_put_bool(object, "safe", safe);
-        json_put_string(object, "reason", safe ? NULL : why.text);
-        for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
-            json_put_int(object, rows[i].key, rows[i].value);
-        }
-        output_document(&cli->output, object, &cli->out);
-    }
-    cli->exit_status = safe ? CLI_EXIT_DONE : CLI_EXIT_FAILED;
     return 0;
 }

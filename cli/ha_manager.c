@@ -85,6 +85,9 @@ static const struct cli_param params_remove[] = {
      .type = CLI_TYPE_BOOL,
      .fallback = "1",
      .about = "take it out of all rules, too"},
+    {.name = "force",
+     .type = CLI_TYPE_BOOL,
+     .about = "also when another rule could not be used any more"},
     PARAM_END,
 };
 

@@ -96,8 +96,12 @@ int manager_remove(struct cli *cli, struct error *err)
     if (r < 0) {
         return r;
     }
-    return resource_remove(cli->arena, &context.session, &context.view, cli_text(cli, "sid"),
-                           cli_bool(cli, "purge"), err);
+    enum resource_purge purge = RESOURCE_PURGE_NO;
+    if (cli_bool(cli, "purge")) {
+        purge = cli_bool(cli, "force") ? RESOURCE_PURGE_FORCE : RESOURCE_PURGE_CHECK;
+    }
+    return resource_remove(cli->arena, &context.session, &context.view, cli_text(cli, "sid"), purge,
+                           err);
 }
 
 // The properties of a stored section by key; comments are decoded.

@@ -9,6 +9,7 @@
 #include "common/base/json.h"
 #include "common/base/strbuf.h"
 #include "common/host/cluster_client.h"
+#include "common/model/manager_status.h"
 
 enum { STATUS_CALL_MS = 2000 };
 
@@ -26,6 +27,22 @@ static void manager_warn_store(struct cli *cli, const struct tool_context *conte
     if (store != NULL && strcmp(store, "serving") != 0) {
         cli_warn(cli, "the store is %s: no changes are accepted now, what is shown may be old",
                  store);
+    }
+}
+
+// What proved last that a node ran nothing, and who gets nothing new for now.
+static void manager_print_nodes(struct cli *cli, const struct cluster_view *view, int64_t now_s)
+{
+    map_each (e, &view->manager->nodes) {
+        const struct manager_node *node = e->value;
+        if (node->fence_proof != NULL) {
+            cli_printf(cli, "fenced %s (last by %s: %s)\n", e->key, node->fence_proof,
+                       node->fence_evidence != NULL ? node->fence_evidence : "-");
+        }
+        if (node->held_off_until_s > now_s) {
+            cli_printf(cli, "held off %s (it leaves too often: no new services for %lld s)\n",
+                       e->key, (long long)(node->held_off_until_s - now_s));
+        }
     }
 }
 
@@ -55,6 +72,7 @@ int manager_status(struct cli *cli, struct error *err)
                    json_find_string(rows->items[i], "status"));
     }
     if (verbose) {
+        manager_print_nodes(cli, &context.view, context.now_s);
         cli_printf(cli, "all that is known:\n");
         output_document(&cli->output, documents, &cli->out);
     }

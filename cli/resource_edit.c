@@ -7,6 +7,7 @@
 
 #include "cli/cluster_view.h"
 #include "cli/group_edit.h"
+#include "cli/rule_conflicts.h"
 #include "cli/session.h"
 #include "common/base/arena.h"
 #include "common/base/digest.h"
@@ -17,6 +18,7 @@
 #include "common/model/manager_status.h"
 #include "common/model/resources.h"
 #include "common/model/rules.h"
+#include "common/model/rules_check.h"
 #include "common/model/service.h"
 #include "common/model/sid.h"
 #include "common/model/store_keys.h"
@@ -210,8 +212,45 @@ int resource_change(struct arena *arena, const struct session *session,
     return resource_write(arena, session, resource, value.version, err);
 }
 
+// Problems of the rules, but for those that have no effect with the one resource they have.
+static void resource_find_problems(struct arena *arena, const struct cluster_view *view,
+                                   const struct rule_set *set, struct map *ret_problems)
+{
+    struct map nodes;
+    map_init_arena(&nodes, arena);
+    for (size_t i = 0; i < view->members.count; i++) {
+        map_put(&nodes, view->members.members[i].node, arena);
+    }
+    rules_check(arena, set, &nodes, ret_problems);
+    map_each (e, &set->rules) {
+        const struct rule *rule = e->value;
+        if (rule->type == RULE_TYPE_RESOURCE_AFFINITY && rule->resources.count < 2) {
+            (void)map_remove(ret_problems, e->key); // fine when nobody blames it
+        }
+    }
+}
+
+// True when a rule named it.
+static bool resource_drop_from_rules(struct arena *arena, struct rule_set *set, const char *sid)
+{
+    bool changed = false;
+    struct rule **rules = rule_set_in_order(arena, set);
+    size_t rules_count = set->rules.count;
+    for (size_t i = 0; i < rules_count; i++) {
+        if (!map_remove(&rules[i]->resources, sid)) {
+            continue;
+        }
+        changed = true;
+        if (rules[i]->resources.count == 0) {
+            (void)map_remove(&set->rules, rules[i]->id); // it is there
+        }
+    }
+    return changed;
+}
+
 // Adds the change of the rules' file to a transaction; leaves *op alone when no rule names the sid.
-static int resource_purge_rules(struct arena *arena, const struct session *session, const char *sid,
+static int resource_purge_rules(struct arena *arena, const struct session *session,
+                                const struct cluster_view *view, const char *sid, bool force,
                                 struct store_op *op, size_t *count, struct error *err)
 {
     struct session_value value;
@@ -230,20 +269,15 @@ static int resource_purge_rules(struct arena *arena, const struct session *sessi
         return error_set(err, -EINVAL, "rules: %s: repair this, or remove with --purge 0",
                          set.warnings[0]);
     }
-    bool changed = false;
-    struct rule **rules = rule_set_in_order(arena, &set);
-    size_t rules_count = set.rules.count;
-    for (size_t i = 0; i < rules_count; i++) {
-        if (!map_remove(&rules[i]->resources, sid)) {
-            continue;
-        }
-        changed = true;
-        if (rules[i]->resources.count == 0) {
-            (void)map_remove(&set.rules, rules[i]->id);
-        }
-    }
-    if (!changed) {
+    struct map before;
+    struct map after;
+    resource_find_problems(arena, view, &set, &before);
+    if (!resource_drop_from_rules(arena, &set, sid)) {
         return 0;
+    }
+    resource_find_problems(arena, view, &set, &after);
+    if (!force && (r = rule_conflicts_check(&before, &after, "", err)) < 0) {
+        return r;
     }
     rule_set_format(&set, &text);
     *op = (struct store_op){.key = STORE_KEY_RULES,
@@ -255,7 +289,7 @@ static int resource_purge_rules(struct arena *arena, const struct session *sessi
 }
 
 int resource_remove(struct arena *arena, const struct session *session,
-                    const struct cluster_view *view, const char *typed, bool purge,
+                    const struct cluster_view *view, const char *typed, enum resource_purge purge,
                     struct error *err)
 {
     struct session_value value;
@@ -277,8 +311,9 @@ int resource_remove(struct arena *arena, const struct session *session,
         return error_set(err, -ENOENT, "resource '%s' is not under HA", sid);
     }
     ops[0] = (struct store_op){.key = resource_key(arena, sid), .expect = value.version};
-    if (purge) {
-        r = resource_purge_rules(arena, session, sid, &ops[1], &count, err);
+    if (purge != RESOURCE_PURGE_NO) {
+        r = resource_purge_rules(arena, session, view, sid, purge == RESOURCE_PURGE_FORCE, &ops[1],
+                                 &count, err);
     }
     if (r < 0) {
         return r;

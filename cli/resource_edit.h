@@ -32,9 +32,16 @@ int resource_add(struct arena *arena, const struct session *session,
 int resource_change(struct arena *arena, const struct session *session,
                     const struct cluster_view *view, const char *typed,
                     const struct resource_request *request, struct error *err) WARN_UNUSED;
-// Takes a guest out of HA, and with `purge` out of all rules; rules that become empty go too.
+// What removing a resource does to the rules that name it.
+enum resource_purge {
+    RESOURCE_PURGE_NO,    // nothing
+    RESOURCE_PURGE_CHECK, // takes it out, unless another rule could not be used any more
+    RESOURCE_PURGE_FORCE, // takes it out
+};
+// Takes a guest out of HA, and as asked for out of all rules; rules that become empty go too. That
+// a rule about company has no effect with the one that is left is no reason to refuse.
 int resource_remove(struct arena *arena, const struct session *session,
-                    const struct cluster_view *view, const char *typed, bool purge,
+                    const struct cluster_view *view, const char *typed, enum resource_purge purge,
                     struct error *err) WARN_UNUSED;
 
 // -ENOENT or -EBUSY when the service cannot be given a command now.

@@ -324,9 +324,13 @@ struct json *status_documents(struct arena *arena, const struct cluster_view *vi
     map_each (e, &view->lrms) {
         const char *text = lrm_status_format(arena, e->value);
         struct json *lrm = NULL;
-        if (json_parse(arena, text, strlen(text), &lrm, NULL) == 0) {
-            json_put(lrms, e->key, lrm);
+        if (json_parse(arena, text, strlen(text), &lrm, NULL) < 0) {
+            continue; // not reached: we wrote it
         }
+        if (json_find(lrm, "results") == NULL) {
+            json_put(lrm, "results", json_new_object(arena));
+        }
+        json_put(lrms, e->key, lrm);
     }
     json_put(all, "manager_status", status_manager_document(arena, view));
     json_put(all, "quorum", quorum);

@@ -37,6 +37,7 @@ struct conf_sync {
     uint64_t admission; // likewise
     int64_t reload_ms;  // not before, by the first node
     int64_t failed;     // the version that could not be written and was told of
+    bool has_device;    // the file has a quorum device
 };
 
 struct conf_sync *conf_sync_new(struct engine *engine)
@@ -81,8 +82,9 @@ static const char *store_value(struct conf_sync *sync, struct arena *arena, cons
 }
 
 // The version of the file; −1 when there is none that can be read.
-static int64_t file_version(struct arena *arena)
+static int64_t file_version(struct conf_sync *sync, struct arena *arena)
 {
+    struct corosync_device device;
     char *text;
     size_t size_bytes;
     struct corosync_conf *conf;
@@ -91,13 +93,19 @@ static int64_t file_version(struct arena *arena)
         corosync_conf_parse(arena, PATH_COROSYNC_CONF, text, size_bytes, &conf, NULL) < 0) {
         return -1;
     }
+    sync->has_device = corosync_conf_device(conf, &device);
     return corosync_conf_version(conf);
+}
+
+bool conf_sync_has_device(const struct conf_sync *sync)
+{
+    return sync->has_device;
 }
 
 // Writes the store's configuration when it is newer. Returns the version of the file then.
 static int64_t file_update(struct conf_sync *sync, struct arena *arena)
 {
-    int64_t version = file_version(arena);
+    int64_t version = file_version(sync, arena);
     size_t size_bytes = 0;
     const char *text = store_value(sync, arena, STORE_KEY_COROSYNC, &size_bytes);
     struct corosync_conf *conf;
@@ -124,6 +132,7 @@ static int64_t file_update(struct conf_sync *sync, struct arena *arena)
         return version;
     }
     sync->failed = 0;
+    sync->requested = true; // and look at what it is now
     sync_event(sync, EVENT_LEVEL_NOTICE, "corosync-conf-written", wanted, NULL);
     return wanted;
 }

@@ -19,5 +19,7 @@ void conf_sync_free(struct conf_sync *sync);
 void conf_sync_request(struct conf_sync *sync);
 // … and at the end of each turn. Looks about once a second by itself.
 void conf_sync_turn(struct conf_sync *sync);
+// Whether the file has a quorum device, as of the last look.
+bool conf_sync_has_device(const struct conf_sync *sync) WARN_UNUSED;
 // True when the answer was to a request of ours.
 bool conf_sync_answered(struct conf_sync *sync, uint64_t request, int code);

@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include "cluster/database.h"
+#include "cluster/disk_watch.h"
 #include "cluster/storage/store_writer.h"
 #include "common/base/alloc.h"
 #include "common/base/arena.h"
@@ -26,6 +27,7 @@
 
 enum {
     TICK_MS = 100,
+    ALIVE_MS = 5000, // between words to the service manager's watchdog
     // A change of the ring is told in two steps some milliseconds apart, first without quorum. Only
     // a loss that lasts is one.
     SETTLE_MS = 150,
@@ -50,7 +52,7 @@ struct engine {
 
     // INV-3 on wake-up: after a gap of the own clock nothing is called quorate before a write of
     // our own was committed since. Until then whatever Corosync says may be of the past.
-    int64_t awake_ms;
+    int64_t awake_ms, alive_told_ms;
     bool doubt;
     uint64_t probe; // the write that will end the doubt; 0: none on its way
     int64_t doubts; // counted
@@ -63,7 +65,8 @@ struct engine {
     struct map told_online; // names of nodes
     int64_t served_ms;      // when the store was serving last
 
-    const char *trouble; // of writing, NULL: none
+    struct disk_watch *disk;
+    enum { ASIDE_NONE, ASIDE_KEPT, ASIDE_FAILED } aside; // of an effect, to be told the replica
 };
 
 static void effects_run(struct engine *engine, const struct replica_effects *effects);
@@ -135,6 +138,7 @@ static void on_persisted(void *userdata, uint64_t batch)
 {
     struct engine *engine = userdata;
     engine_wake(engine);
+    disk_watch_persisted(engine->disk, batch);
     struct input input;
     input_begin(engine, &input);
     replica_persisted(engine->replica, engine_now_ms(engine), batch, input.arena, &input.effects);
@@ -160,6 +164,9 @@ void engine_request(struct engine *engine, uint64_t number, const struct replica
 
 static void answer_take(struct engine *engine, const struct replica_effect *effect)
 {
+    if (disk_watch_answered(engine->disk, effect->request_id)) {
+        return;
+    }
     if (effect->request_id != engine->probe) {
         engine->spec.callbacks.answered(engine->spec.callbacks.userdata, effect->request_id,
                                         &effect->answer);
@@ -171,6 +178,47 @@ static void answer_take(struct engine *engine, const struct replica_effect *effe
     }
 }
 
+// What another history is about to replace is kept in a file first. It takes as long as the disk
+// takes, while this node serves nobody anyway.
+static void aside_keep(struct engine *engine, const struct replica_effect *effect)
+{
+    struct arena *arena CLEANUP(arena_freep) = arena_new();
+    struct error err = {0};
+    const char *kept = NULL;
+    const struct database_overridden overridden = {
+        .path = engine->spec.database,
+        .history = engine->spec.history,
+        .wall_s = clock_wall_s(&engine->clock),
+        .epoch = effect->epoch,
+        .last_version = effect->last_version,
+        .rows = effect->rows,
+        .rows_count = effect->rows_count,
+    };
+    int r = database_set_aside(&overridden, arena, &kept, &err);
+    engine->aside = r == 0 ? ASIDE_KEPT : ASIDE_FAILED;
+    if (r == 0) {
+        event_emit(engine->spec.events, event_text(arena, effect->aside, "kept_as", kept));
+        return;
+    }
+    struct event *event = event_new(arena, EVENT_LEVEL_ERROR, "store-set-aside-failed");
+    event_emit(engine->spec.events, event_text(arena, event, "reason", err.text));
+}
+
+// Tells the replica, once the call that asked for it is over.
+static void aside_tell(struct engine *engine)
+{
+    if (engine->aside == ASIDE_NONE) {
+        return;
+    }
+    bool is_kept = engine->aside == ASIDE_KEPT;
+    struct input input;
+    engine->aside = ASIDE_NONE;
+    input_begin(engine, &input);
+    replica_was_set_aside(engine->replica, engine_now_ms(engine), is_kept, input.arena,
+                          &input.effects);
+    input_end(&input);
+}
+
 static void effect_run(struct engine *engine, const struct replica_effect *effect)
 {
     switch (effect->kind) {
@@ -178,7 +226,7 @@ static void effect_run(struct engine *engine, const struct replica_effect *effec
         engine->transport->ops->send(engine->transport, effect->bytes, effect->size_bytes);
         break;
     case REPLICA_EFFECT_PERSIST:
-        store_writer_write(engine->writer, effect);
+        disk_watch_written(engine->disk, effect->batch, store_writer_write(engine->writer, effect));
         break;
     case REPLICA_EFFECT_ANSWER:
         answer_take(engine, effect);
@@ -189,6 +237,9 @@ static void effect_run(struct engine *engine, const struct replica_effect *effec
         break;
     case REPLICA_EFFECT_EVENT:
         event_emit(engine->spec.events, effect->event);
+        break;
+    case REPLICA_EFFECT_SET_ASIDE:
+        aside_keep(engine, effect);
         break;
     case REPLICA_EFFECT_MAX:
         assert(false);
@@ -328,14 +379,18 @@ void engine_membership(struct engine *engine, struct arena *arena, struct engine
 {
     struct transport_nodes nodes = engine->transport->ops->nodes(engine->transport);
     struct engine_member *members = arena_array_of(arena, struct engine_member, nodes.count);
+    uint32_t votes = 0;
     for (size_t i = 0; i < nodes.count; i++) {
         members[i].node = &nodes.nodes[i];
         members[i].online = engine_is_quorate(engine) && nodes.nodes[i].member;
+        votes += nodes.nodes[i].votes;
     }
+    uint32_t expected = engine->configuration.expected_votes;
     *ret = (struct engine_membership){
         .members = members,
         .count = nodes.count,
         .quorate = engine_is_quorate(engine),
+        .forced = expected > 0 && expected < votes,
         .epoch = engine->told_epoch,
     };
 }
@@ -345,10 +400,52 @@ bool engine_is_quorate(const struct engine *engine)
     return engine->told_quorate && !engine->doubt;
 }
 
+uint32_t engine_quorum_votes(const struct engine *engine)
+{
+    return replica_threshold_votes(engine->replica);
+}
+
+int engine_check_write(struct engine *engine, const struct replica_request *request,
+                       struct error *err)
+{
+    return disk_watch_check(engine->disk, request, err);
+}
+
 bool engine_is_first(const struct engine *engine)
 {
     return engine->configuration.count > 0 &&
            engine->configuration.members[0].id == engine->spec.id;
+}
+
+// ---- The disk.
+
+static void engine_break(struct engine *engine, const char *words)
+{
+    if (engine->broken) {
+        return;
+    }
+    struct arena *arena CLEANUP(arena_freep) = arena_new();
+    struct event *event = event_new(arena, EVENT_LEVEL_ERROR, "database-failed");
+    event_emit(engine->spec.events, event_text(arena, event, "reason", words));
+    // What was acknowledged is on the disk; a new start finds out what else is.
+    engine->broken = true;
+    loop_quit(engine->spec.loop, 1);
+}
+
+static void on_trouble(void *userdata, int code, const char *words)
+{
+    struct engine *engine = userdata;
+    if (code == 0 || code == -ENOSPC) {
+        disk_watch_full(engine->disk, code == -ENOSPC);
+    } else {
+        engine_break(engine, words);
+    }
+}
+
+static void on_room(void *userdata, bool low)
+{
+    struct engine *engine = userdata;
+    disk_watch_low(engine->disk, low);
 }
 
 // ---- Turns.
@@ -364,6 +461,7 @@ static void flush_run(struct engine *engine)
 
 void engine_turn(struct engine *engine)
 {
+    aside_tell(engine);
     if (engine->doubt && engine->probe == 0 &&
         replica_mode(engine->replica) == REPLICA_MODE_SERVING) {
         probe_send(engine);
@@ -371,7 +469,11 @@ void engine_turn(struct engine *engine)
     if (engine->dirty) {
         flush_run(engine);
     }
+    if (disk_watch_is_hopeless(engine->disk)) {
+        engine_break(engine, "the disk does not take what is to be written");
+    }
     membership_tell(engine);
+    disk_watch_turn(engine->disk);
     engine->spec.callbacks.turned(engine->spec.callbacks.userdata);
     if (engine->dirty) {
         flush_run(engine); // what that asked for
@@ -383,31 +485,15 @@ static void tick_due(void *userdata)
     struct engine *engine = userdata;
     engine_wake(engine);
     loop_timer_set(engine->tick, engine_now_ms(engine) + TICK_MS);
+    if (engine->awake_ms - engine->alive_told_ms >= ALIVE_MS) {
+        engine->alive_told_ms = engine->awake_ms;
+        loop_notify("WATCHDOG=1");
+    }
     struct input input;
     input_begin(engine, &input);
     replica_tick(engine->replica, engine_now_ms(engine), input.arena, &input.effects);
     input_end(&input);
     engine_turn(engine);
-}
-
-static void on_trouble(void *userdata, int code, const char *words)
-{
-    struct engine *engine = userdata;
-    struct arena *arena CLEANUP(arena_freep) = arena_new();
-    if (code == 0) {
-        engine->trouble = NULL;
-        event_emit(engine->spec.events, event_new(arena, EVENT_LEVEL_NOTICE, "database-writable"));
-        return;
-    }
-    struct event *event =
-        event_new(arena, EVENT_LEVEL_ERROR, code == -ENOSPC ? "database-full" : "database-failed");
-    event_emit(engine->spec.events, event_text(arena, event, "reason", words));
-    engine->trouble = code == -ENOSPC ? "full" : "failed";
-    if (code != -ENOSPC && !engine->broken) {
-        // What was acknowledged is on the disk; a new start finds out what else is.
-        engine->broken = true;
-        loop_quit(engine->spec.loop, 1);
-    }
 }
 
 // ---- Begin and end.
@@ -443,6 +529,7 @@ static int storage_start(struct engine *engine, struct arena *arena, struct erro
     const struct store_writer_callbacks callbacks = {
         .persisted = on_persisted,
         .trouble = on_trouble,
+        .room = on_room,
         .userdata = engine,
     };
     r = store_writer_start(spec->loop, spec->database, &callbacks, &engine->writer, err);
@@ -499,6 +586,7 @@ int engine_open(const struct engine_spec *spec, struct engine **ret, struct erro
     spec_copy(engine, spec);
     host_clock_init(&engine->clock);
     engine->awake_ms = engine_now_ms(engine);
+    engine->disk = disk_watch_new(engine);
     int r = storage_start(engine, arena, err);
     if (r == 0) {
         r = transport_start(engine, err);
@@ -524,6 +612,7 @@ void engine_close(struct engine *engine)
         engine->transport->ops->free(engine->transport);
     }
     store_writer_stop(engine->writer);
+    disk_watch_free(engine->disk);
     replica_free(engine->replica);
     map_done(&engine->told_online);
     arena_free(engine->arena);
@@ -582,6 +671,9 @@ void engine_describe(struct engine *engine, struct json *status)
     json_put_string(status, "store", mode_text(replica_mode(engine->replica)));
     json_put_int(status, "store_version", (int64_t)replica_version(engine->replica));
     json_put_string(status, "store_path", engine->spec.database);
-    json_put_string(status, "store_trouble", engine->trouble); // absent: none
+    disk_watch_describe(engine->disk, status);
+    if (engine->broken) {
+        json_put_string(status, "store_trouble", "failed");
+    }
     engine->transport->ops->describe(engine->transport, status);
 }

@@ -76,11 +76,17 @@ struct engine_membership {
     const struct engine_member *members; // all configured nodes, ascending by name
     size_t count;
     bool quorate; // and not in doubt
+    bool forced;  // fewer votes are expected than the nodes have: an operator's word
     uint64_t epoch;
 };
 // In the arena.
 void engine_membership(struct engine *engine, struct arena *arena, struct engine_membership *ret);
 bool engine_is_quorate(const struct engine *engine) WARN_UNUSED;
+// Votes that make a quorum now; 0: not known.
+uint32_t engine_quorum_votes(const struct engine *engine) WARN_UNUSED;
+// 0: the request may be made; else why it could not be confirmed: cluster/disk_watch.h.
+int engine_check_write(struct engine *engine, const struct replica_request *request,
+                       struct error *err) WARN_UNUSED;
 // The lowest id of the group's members: who does what needs to be done once.
 bool engine_is_first(const struct engine *engine) WARN_UNUSED;
 

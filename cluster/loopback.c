@@ -117,6 +117,14 @@ static void loopback_describe(const struct transport *transport, struct json *st
     (void)status;
 }
 
+static void loopback_facts(const struct transport *transport, struct arena *arena,
+                           struct transport_facts *ret)
+{
+    (void)transport; // no Corosync
+    (void)arena;
+    *ret = (struct transport_facts){0};
+}
+
 static int64_t loopback_config_version(const struct transport *transport)
 {
     (void)transport; // no Corosync
@@ -142,6 +150,7 @@ static const struct transport_ops loopback_ops = {
     .nodes = loopback_nodes,
     .set_expected = loopback_set_expected,
     .reload = loopback_reload,
+    .facts = loopback_facts,
     .describe = loopback_describe,
     .config_version = loopback_config_version,
     .free = loopback_free,

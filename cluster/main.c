@@ -13,6 +13,8 @@
 #include "cluster/conf_sync.h"
 #include "cluster/engine.h"
 #include "cluster/profile_guard.h"
+#include "cluster/qdevice_service.h"
+#include "cluster/self_report.h"
 #include "cluster/server.h"
 #include "cluster/storage/store_file.h"
 #include "common/base/arena.h"
@@ -37,6 +39,7 @@
 enum {
     EXIT_AGAIN = 100,     // not a status: the program is executed anew
     EXIT_SET_ASIDE = 101, // likewise, with the database set aside
+    EXIT_LEFT = 102,      // likewise, since the node left its cluster
     LOOK_MS = 1000,       // how often a standalone node looks for corosync.conf
     FLUSH_MS = 20,        // for the answer to whoever asked for the restart
     REAP_MS = 1000,
@@ -55,6 +58,8 @@ struct clusterd {
     struct engine *engine;
     struct conf_sync *sync;
     struct profile_guard *guard;
+    struct self_report *report;
+    struct qdevice_service *qdevice;
     struct loop_source *sigterm, *sigint, *sighup;
     struct loop_source *look, *again;
     int again_code;
@@ -64,7 +69,8 @@ static void on_answered(void *userdata, uint64_t request, const struct replica_a
 {
     struct clusterd *daemon = userdata;
     if (!conf_sync_answered(daemon->sync, request, answer->code) &&
-        !profile_guard_answered(daemon->guard, request)) {
+        !profile_guard_answered(daemon->guard, request) &&
+        !self_report_answered(daemon->report, request)) {
         server_answered(daemon->server, request, answer);
     }
 }
@@ -73,6 +79,7 @@ static void on_changed(void *userdata, const struct replica_row *rows, size_t co
 {
     struct clusterd *daemon = userdata;
     server_changed(daemon->server, rows, count);
+    self_report_changed(daemon->report, rows, count);
     for (size_t i = 0; i < count; i++) {
         if (strcmp(rows[i].key, STORE_KEY_COROSYNC) == 0 ||
             strncmp(rows[i].key, STORE_PREFIX_LIVE_COROSYNC, strlen(STORE_PREFIX_LIVE_COROSYNC)) ==
@@ -91,6 +98,7 @@ static void on_membership(void *userdata)
     server_membership(daemon->server);
     conf_sync_request(daemon->sync);
     profile_guard_request(daemon->guard);
+    self_report_look(daemon->report);
     loop_notify(engine_is_quorate(daemon->engine) ? "STATUS=quorate" : "STATUS=no quorum");
 }
 
@@ -99,8 +107,10 @@ static void on_turned(void *userdata)
     struct clusterd *daemon = userdata;
     if (daemon->conf != NULL) {
         conf_sync_turn(daemon->sync);
+        qdevice_service_set(daemon->qdevice, conf_sync_has_device(daemon->sync));
     }
     profile_guard_turn(daemon->guard);
+    self_report_turn(daemon->report);
     server_turned(daemon->server);
 }
 
@@ -121,6 +131,9 @@ static void on_wish(void *userdata, enum server_wish wish)
         break;
     case SERVER_WISH_SET_ASIDE:
         daemon->again_code = EXIT_SET_ASIDE;
+        break;
+    case SERVER_WISH_LEAVE:
+        daemon->again_code = EXIT_LEFT;
         break;
     }
     loop_timer_set(daemon->again, clock_now_ms(&daemon->clock) + FLUSH_MS);
@@ -177,7 +190,10 @@ static int conf_load(struct clusterd *daemon, struct error *err)
     }
     if (corosync_conf_find_node(daemon->conf, daemon->setup.node) == NULL) {
         return error_set(err, -EINVAL,
-                         "%s: no node with this host's name, '%s' (key 'name' in section 'node')",
+                         "%s: no node with this host's name, '%s' (key 'name' in section 'node'): "
+                         "a member cannot be renamed; set the host name back, or make it a new "
+                         "node ('ha-cluster delete-node' on another member, 'ha-cluster leave "
+                         "--force' and 'join' here)",
                          PATH_COROSYNC_CONF, daemon->setup.node);
     }
     return 0;
@@ -302,6 +318,14 @@ static void daemon_listen(struct clusterd *daemon)
     daemon->sync = conf_sync_new(daemon->engine);
     daemon->guard =
         profile_guard_new(daemon->engine, timing_profile_to_string(daemon->setup.timing.profile));
+    const struct self_report_spec report = {
+        .loop = daemon->loop,
+        .engine = daemon->engine,
+        .server = daemon->server,
+        .timing = &daemon->setup.timing,
+    };
+    daemon->report = self_report_new(&report);
+    daemon->qdevice = qdevice_service_new(daemon->loop, daemon->events);
     daemon->sigterm = loop_add_signal(daemon->loop, SIGTERM, stop_requested, daemon);
     daemon->sigint = loop_add_signal(daemon->loop, SIGINT, stop_requested, daemon);
     daemon->sighup = loop_add_signal(daemon->loop, SIGHUP, signal_ignored, daemon);
@@ -319,6 +343,8 @@ static void daemon_done(struct clusterd *daemon)
     server_free(daemon->server);
     conf_sync_free(daemon->sync);
     profile_guard_free(daemon->guard);
+    self_report_free(daemon->report);
+    qdevice_service_free(daemon->qdevice);
     engine_close(daemon->engine);
     loop_source_free(daemon->sigterm);
     loop_source_free(daemon->sigint);
@@ -443,13 +469,13 @@ int main(int argc, char *argv[])
     if (daemon_run(&status, &err) < 0) {
         return daemon_fail(NAME, &err);
     }
-    if (status == EXIT_SET_ASIDE) {
+    if (status == EXIT_SET_ASIDE || status == EXIT_LEFT) {
         struct arena *arena CLEANUP(arena_freep) = arena_new();
-        if (set_aside(arena, "alone", &err) < 0) {
+        if (set_aside(arena, status == EXIT_LEFT ? "left" : "alone", &err) < 0) {
             return daemon_fail(NAME, &err);
         }
     }
-    if (status == EXIT_AGAIN || status == EXIT_SET_ASIDE) {
+    if (status == EXIT_AGAIN || status == EXIT_SET_ASIDE || status == EXIT_LEFT) {
         execute_again(argv, &err);
         return daemon_fail(NAME, &err);
     }

@@ -21,6 +21,7 @@ struct timing;
 enum server_wish {
     SERVER_WISH_RESTART = 1, // a client asks the daemon to start anew
     SERVER_WISH_SET_ASIDE,   // likewise, with an empty database
+    SERVER_WISH_LEAVE,       // likewise, after the node left its cluster
 };
 
 struct server_spec {
@@ -41,6 +42,9 @@ struct server_spec {
 int server_new(const struct server_spec *spec, struct server **ret, struct error *err) WARN_UNUSED;
 void server_free(struct server *server);
 void server_set_engine(struct server *server, struct engine *engine);
+
+// Whether a program of this name (as the kernel has it) is connected and follows the store.
+bool server_has_client(const struct server *server, const char *program) WARN_UNUSED;
 
 // For the engine's callbacks.
 void server_answered(struct server *server, uint64_t request, const struct replica_answer *answer);

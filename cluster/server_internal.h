@@ -21,6 +21,7 @@ struct server {
     struct server_client *clients; // a list
     size_t clients_count;
     struct server_pending *pending; // a list, newest first
+    int64_t no_quorum_ms;           // since when there is none, or since the start
 };
 
 struct server_client {
@@ -47,6 +48,7 @@ struct server_pending {
     int64_t id;                   // of the client's request
     char *lease;                  // NULL: a transaction
     bool release;
+    const char *origin; // of what is acquired: how its last holder lost it; a literal, or NULL
 };
 
 // One request being handled.

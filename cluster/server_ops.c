@@ -5,7 +5,9 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "cluster/lease_rule.h"
 #include "cluster/server_internal.h"
+#include "cluster/server_ops_cluster.h"
 #include "cluster/status.h"
 #include "common/base/alloc.h"
 #include "common/base/arena.h"
@@ -111,6 +113,7 @@ struct json *server_ops_membership(struct server *server, struct arena *arena)
     struct json *message = json_new_object(arena);
     json_put_string(message, "node", server->spec.node);
     json_put_bool(message, "quorate", membership.quorate);
+    json_put_bool(message, "forced", membership.forced);
     json_put_int(message, "epoch", (int64_t)membership.epoch);
     struct json *members = json_new_array(arena);
     for (size_t i = 0; i < membership.count; i++) {
@@ -273,6 +276,9 @@ static void op_txn(const struct server_call *call)
     if (r == 0 && !engine_is_quorate(call->server->engine)) {
         r = error_set(&err, -EHOSTDOWN, "no quorum");
     }
+    if (r == 0) {
+        r = engine_check_write(call->server->engine, &request, &err);
+    }
     if (r < 0) {
         refuse(call, r, err.text);
         return;
@@ -296,57 +302,35 @@ static bool node_is_online(struct server *server, const char *name)
     return false;
 }
 
-static bool is_own_agent(const struct server *server, const char *name)
+static bool is_master(struct server *server)
 {
-    struct arena *arena CLEANUP(arena_freep) = arena_new();
-    const char *own = arena_printf(arena, LEASE_AGENT_FORMAT, server->spec.node);
-    return strcmp(own, name) == 0;
+    struct replica_lease lease;
+    return replica_find_lease(engine_replica(server->engine), engine_now_ms(server->engine),
+                              LEASE_MANAGER, &lease) &&
+           lease.owner != NULL && strcmp(lease.owner, server->spec.node) == 0;
 }
 
 // How to ask for the lease now. False: not now, but *ret_in_ms from now.
-//  - One that is free, or our own, is acquired or renewed.
-//  - One of a holder that was silent for the lease time is broken, naming the version that was
-//  seen.
-//  - The manager's may be broken when its holder is not in the quorate part: all that a master does
-//    is guarded by its term (INV-4), so the former one can do no harm.
-static bool lease_request(struct server *server, const char *name, struct replica_request *ret,
+static bool lease_request(struct server *server, const char *name, struct lease_way *ret,
                           int64_t *ret_in_ms)
 {
-    struct replica *replica = engine_replica(server->engine);
-    struct replica_lease lease = {0};
-    bool known = replica_find_lease(replica, engine_now_ms(server->engine), name, &lease);
-    bool is_manager = strcmp(name, LEASE_MANAGER) == 0;
-    struct replica_request request = {
-        .kind = REPLICA_REQUEST_LEASE_ACQUIRE,
-        .lease = name,
-        .owner = server->spec.node,
-    };
-    *ret_in_ms = lease.breakable_in_ms;
-    if (!known) {
-        if (is_manager && lease.breakable_in_ms > 0) {
-            request.kind = REPLICA_REQUEST_LEASE_BREAK; // version 0: of nothing that is known
-        } else if (lease.breakable_in_ms > 0 && !is_own_agent(server, name)) {
-            return false;
-        }
-    } else if (lease.owner != NULL && strcmp(lease.owner, server->spec.node) != 0) {
-        bool dead = is_manager && !node_is_online(server, lease.owner);
-        if (lease.breakable_in_ms > 0 && !dead) {
-            return false;
-        }
-        request.kind = REPLICA_REQUEST_LEASE_BREAK;
-        request.version = lease.version;
-    }
-    *ret = request;
-    return true;
+    struct lease_facts facts = {.node = server->spec.node};
+    facts.known = replica_find_lease(engine_replica(server->engine), engine_now_ms(server->engine),
+                                     name, &facts.lease);
+    const char *owner = facts.known ? facts.lease.owner : NULL;
+    facts.owner_online = owner != NULL && node_is_online(server, owner);
+    facts.node_is_master = is_master(server);
+    *ret_in_ms = facts.lease.breakable_in_ms;
+    return lease_rule_find(&facts, ret);
 }
 
 bool server_ops_can_lease(struct server *server, const char *name, int64_t *ret_in_ms)
 {
-    struct replica_request request;
+    struct lease_way way;
     if (!engine_is_quorate(server->engine)) {
         return false; // the membership's change will tell
     }
-    return lease_request(server, name, &request, ret_in_ms);
+    return lease_request(server, name, &way, ret_in_ms);
 }
 
 static void answer_busy(struct server_client *client, struct arena *arena, int64_t id,
@@ -362,7 +346,7 @@ static void answer_busy(struct server_client *client, struct arena *arena, int64
 static void lease_acquire_op(const struct server_call *call, const char *name)
 {
     int64_t in_ms = 0;
-    struct replica_request request;
+    struct lease_way way;
     if (!engine_is_quorate(call->server->engine)) {
         refuse(call, -EHOSTDOWN, "no quorum");
         return;
@@ -373,12 +357,13 @@ static void lease_acquire_op(const struct server_call *call, const char *name)
         refuse(call, -EPERM, refusal);
         return;
     }
-    if (!lease_request(call->server, name, &request, &in_ms)) {
+    if (!lease_request(call->server, name, &way, &in_ms)) {
         answer_busy(call->client, call->arena, call->id, name, in_ms);
         return;
     }
     struct server_pending *pending = pending_add(call, name);
-    engine_request(call->server->engine, pending->request, &request);
+    pending->origin = way.origin;
+    engine_request(call->server->engine, pending->request, &way.request);
 }
 
 static void lease_release_op(const struct server_call *call, const char *name)
@@ -431,6 +416,7 @@ static void lease_answered(const struct server_pending *pending, struct arena *a
     if (pending->release || result->code == 0) {
         json_put_string(members, "result", pending->release ? "released" : "granted");
         json_put_int(members, "term", (int64_t)result->term);
+        json_put_string(members, "origin", pending->origin); // absent: it was one's own
         server_answer(pending->client, arena, pending->id, members);
         return;
     }
@@ -458,65 +444,20 @@ void server_ops_answered(const struct server_pending *pending, const struct repl
     server_answer(pending->client, arena, pending->id, members);
 }
 
-// ---- The cluster.
-
-static void op_expected(const struct server_call *call)
-{
-    int64_t votes = 0;
-    struct error err = {0};
-    struct transport *transport = engine_transport(call->server->engine);
-    int r = json_get_int(call->request, "votes", 1, UINT16_MAX, &votes, &err);
-    if (r == 0) {
-        r = transport->ops->set_expected(transport, (uint32_t)votes, &err);
-    }
-    if (r < 0) {
-        refuse(call, r, err.text);
-    } else {
-        answer(call, NULL);
-    }
-}
-
-static void op_reload(const struct server_call *call)
-{
-    struct error err = {0};
-    struct transport *transport = engine_transport(call->server->engine);
-    int r = transport->ops->reload(transport, &err);
-    if (r < 0) {
-        refuse(call, r, err.text);
-    } else {
-        answer(call, NULL);
-    }
-}
-
-static void op_restart(const struct server_call *call)
-{
-    answer(call, NULL);
-    call->server->spec.wish(call->server->spec.userdata, SERVER_WISH_RESTART);
-}
-
-static void op_set_aside(const struct server_call *call)
-{
-    if (call->server->spec.cluster != NULL) {
-        refuse(call, -EPERM, "this node is in a cluster: its store is not its own");
-        return;
-    }
-    answer(call, NULL);
-    call->server->spec.wish(call->server->spec.userdata, SERVER_WISH_SET_ASIDE);
-}
-
 static const struct {
     const char *name;
     void (*run)(const struct server_call *call);
 } ops[] = {
-    {"expected", op_expected},
+    {"expected", server_ops_expected},
     {"hello", op_hello},
     {"lease", op_lease},
     {"leases", op_leases},
+    {"leave", server_ops_leave},
     {"membership", op_membership},
     {"read", op_read},
-    {"reload", op_reload},
-    {"restart", op_restart},
-    {"set-aside", op_set_aside},
+    {"reload", server_ops_reload},
+    {"restart", server_ops_restart},
+    {"set-aside", server_ops_set_aside},
     {"status", op_status},
     {"txn", op_txn},
     {"watch", op_watch},

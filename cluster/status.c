@@ -4,6 +4,7 @@
 
 #include <string.h>
 
+#include "cluster/node_facts.h"
 #include "cluster/server_internal.h"
 #include "common/base/arena.h"
 #include "common/base/json.h"
@@ -16,11 +17,14 @@ static void lease_append(struct server *server, struct json *list, const char *n
     struct replica_lease lease = {0};
     bool known = replica_find_lease(engine_replica(server->engine), engine_now_ms(server->engine),
                                     name, &lease);
-    if (!known) {
+    if (!known && lease.breakable_in_ms == 0) {
         return;
     }
     struct json *json = json_new_object(list->arena);
     json_put_string(json, "name", name);
+    if (!known) { // and somebody may hold it, since before a start of the whole cluster
+        json_put_bool(json, "unknown", true);
+    }
     json_put_string(json, "owner", lease.owner); // absent: released
     json_put_int(json, "term", (int64_t)lease.term);
     json_put_int(json, "version", (int64_t)lease.version);
@@ -65,5 +69,8 @@ struct json *status_document(struct server *server, struct arena *arena)
     json_put_int(status, "votes", own_votes(server, arena));
     json_put(status, "leases", status_leases(server, arena));
     engine_describe(server->engine, status);
+    struct node_facts facts;
+    node_facts_read(server->engine, spec->timing, arena, &facts);
+    node_facts_put(&facts, status);
     return status;
 }

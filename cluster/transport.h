@@ -45,6 +45,23 @@ struct transport_callbacks {
     void *userdata;
 };
 
+// One link of this node to another.
+struct transport_link {
+    const char *node;
+    int link;
+    bool connected;
+    int64_t latency_us; // of a round trip, on average; 0: not known, or not for long
+};
+
+// What Corosync runs with and measures. All zero without a running Corosync.
+struct transport_facts {
+    uint32_t quorum_votes, expected_votes, total_votes;
+    bool has_device; // a quorum device is registered
+    int64_t token_ms, consensus_ms;
+    const struct transport_link *links; // ascending by node and link
+    size_t links_count;
+};
+
 struct transport_ops {
     // Queues a message; it is delivered to all members, itself included, in one order, or to nobody
     // any more when the configuration changes under it.
@@ -56,6 +73,9 @@ struct transport_ops {
     // words.
     int (*set_expected)(struct transport *transport, uint32_t votes, struct error *err);
     int (*reload)(struct transport *transport, struct error *err);
+    // What is known now; asks nobody. The links in the arena; without one there are none.
+    void (*facts)(const struct transport *transport, struct arena *arena,
+                  struct transport_facts *ret);
     // Members for the "status" document, added to `status`.
     void (*describe)(const struct transport *transport, struct json *status);
     // The config_version that Corosync runs with; −1: it does not run.

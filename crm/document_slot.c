@@ -9,12 +9,23 @@
 
 #include "common/base/alloc.h"
 #include "common/model/guest.h"
+#include "common/model/lrm_status.h"
 #include "common/model/resources.h"
 #include "common/model/service.h"
+
+static void document_result_free(struct crm_result *result)
+{
+    alloc_freep(&result->node);
+    alloc_freep(&result->result);
+}
 
 void document_slot_free(void *value)
 {
     struct document_slot *slot = value;
+    for (size_t i = 0; i < slot->slot.results_count; i++) {
+        document_result_free(&slot->results[i]);
+    }
+    free(slot->results);
     free(slot->sid);
     free(slot->resource);
     free(slot->group);
@@ -101,4 +112,55 @@ void document_slot_set_record(struct document_slot *slot, const struct service *
     free(slot->record);
     slot->record = copy;
     slot->slot.record = copy;
+}
+
+// Its place among the results, or where it belongs.
+static size_t document_slot_place(const struct document_slot *slot, const char *node)
+{
+    size_t place = 0;
+    while (place < slot->slot.results_count && strcmp(slot->results[place].node, node) < 0) {
+        place++;
+    }
+    return place;
+}
+
+static bool document_slot_is_at(const struct document_slot *slot, size_t place, const char *node)
+{
+    return place < slot->slot.results_count && strcmp(slot->results[place].node, node) == 0;
+}
+
+const struct lrm_result *document_slot_find_result(const struct document_slot *slot,
+                                                   const char *node)
+{
+    size_t place = document_slot_place(slot, node);
+    return document_slot_is_at(slot, place, node) ? slot->results[place].result : NULL;
+}
+
+void document_slot_set_result(struct document_slot *slot, const char *node,
+                              const struct lrm_result *result)
+{
+    size_t count = slot->slot.results_count;
+    size_t place = document_slot_place(slot, node);
+    bool there = document_slot_is_at(slot, place, node);
+    if (result == NULL && !there) {
+        return;
+    }
+    if (!there) {
+        slot->results = alloc_resize(slot->results, (count + 1) * sizeof(*slot->results));
+        memmove(&slot->results[place + 1], &slot->results[place],
+                (count - place) * sizeof(*slot->results));
+        slot->results[place] = (struct crm_result){.node = alloc_strdup(node)};
+        count++;
+    }
+    if (result != NULL) {
+        alloc_freep(&slot->results[place].result);
+        slot->results[place].result = lrm_result_clone(result);
+    } else {
+        document_result_free(&slot->results[place]);
+        count--;
+        memmove(&slot->results[place], &slot->results[place + 1],
+                (count - place) * sizeof(*slot->results));
+    }
+    slot->slot.results = slot->results;
+    slot->slot.results_count = count;
 }

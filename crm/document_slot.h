@@ -8,6 +8,7 @@
 #include "crm/core/crm.h"
 
 struct guest;
+struct lrm_result;
 struct resource;
 struct service;
 
@@ -20,6 +21,7 @@ struct document_slot {
     char *guest_node;
     char *guest_lock;
     struct service *record;
+    struct crm_result *results; // the same as slot.results
     uint64_t resource_version;
     uint64_t guest_version;
     uint64_t record_version;
@@ -34,3 +36,8 @@ void document_slot_free(void *value);
 void document_slot_set_resource(struct document_slot *slot, const struct resource *resource);
 void document_slot_set_guest(struct document_slot *slot, const struct guest *guest);
 void document_slot_set_record(struct document_slot *slot, const struct service *record);
+void document_slot_set_result(struct document_slot *slot, const char *node,
+                              const struct lrm_result *result);
+// What was set for the node, or NULL.
+const struct lrm_result *document_slot_find_result(const struct document_slot *slot,
+                                                   const char *node) WARN_UNUSED;

@@ -13,6 +13,7 @@
 #include "common/base/error.h"
 #include "common/model/command.h"
 #include "common/model/event.h"
+#include "common/model/fence_config.h"
 #include "common/model/guest.h"
 #include "common/model/lrm_status.h"
 #include "common/model/options.h"
@@ -26,8 +27,6 @@
 struct document_lrm {
     struct arena *arena;
     struct lrm_status *status;
-    char *text; // what it was parsed from
-    size_t text_bytes;
 };
 
 struct document_command {
@@ -48,10 +47,11 @@ struct documents {
     uint64_t status_version;
     struct arena *options_arena;
     struct options options;
+    struct arena *fence_arena;
     char *rules;
     char *groups;
     char *reason;
-    uint64_t since[8]; // of each reader
+    uint64_t since[9]; // of each reader
 };
 
 // ---- memory
@@ -60,7 +60,6 @@ static void document_lrm_free(void *value)
 {
     struct document_lrm *lrm = value;
     arena_free(lrm->arena);
-    free(lrm->text);
     free(lrm);
 }
 
@@ -98,6 +97,7 @@ static void documents_done(struct documents *documents)
     free(documents->commands_in_order);
     arena_free(documents->status_arena);
     arena_free(documents->options_arena);
+    arena_free(documents->fence_arena);
     free(documents->rules);
     free(documents->groups);
     free(documents->reason);
@@ -142,7 +142,7 @@ static void documents_settle_slot(struct documents *documents, struct document_s
 {
     slot->slot.unreadable = slot->resource_bad || slot->guest_bad || slot->record_bad;
     bool empty = slot->resource_version == STORE_ABSENT && slot->guest_version == STORE_ABSENT &&
-                 slot->record_version == STORE_ABSENT;
+                 slot->record_version == STORE_ABSENT && slot->slot.results_count == 0;
     if (empty) {
         char *sid CLEANUP(alloc_freep) = alloc_strdup(slot->sid);
         (void)map_remove(&documents->view.slots, sid); // it is there
@@ -370,30 +370,6 @@ static bool lrm_is_same(const struct lrm_status *a, const struct lrm_status *b)
     return true;
 }
 
-// The length of the text without the time stamp's digits and the brace behind them, where it stands
-// last, as LRMs write it.
-static size_t lrm_text_lasting(const char *text, size_t size_bytes)
-{
-    static const char key[] = "\"timestamp\":";
-    size_t end = size_bytes > 0 && text[size_bytes - 1] == '}' ? size_bytes - 1 : 0;
-    while (end > 0 && text[end - 1] >= '0' && text[end - 1] <= '9') {
-        end--;
-    }
-    size_t length = sizeof(key) - 1;
-    bool found = end >= length && memcmp(text + end - length, key, length) == 0;
-    return found ? end : size_bytes;
-}
-
-// An LRM with many services says much, every few seconds, and mostly only the time is new. The
-// parsed time stamp is left behind: nothing is decided by it.
-static bool lrm_text_is_same(const struct document_lrm *lrm, const struct store_entry *entry)
-{
-    size_t length = lrm_text_lasting(entry->value, entry->size_bytes);
-    return lrm != NULL && length < entry->size_bytes &&
-           length == lrm_text_lasting(lrm->text, lrm->text_bytes) &&
-           memcmp(lrm->text, entry->value, length) == 0;
-}
-
 static void documents_read_lrm(struct documents *documents, const struct store_entry *entry,
                                const char *node)
 {
@@ -403,13 +379,8 @@ static void documents_read_lrm(struct documents *documents, const struct store_e
         (void)map_remove(&documents->lrms, node);
         return;
     }
-    if (lrm_text_is_same(map_find(&documents->lrms, node), entry)) {
-        return;
-    }
     struct document_lrm *lrm = alloc_zero(sizeof(*lrm));
     lrm->arena = arena_new();
-    lrm->text = alloc_memdup(entry->value, entry->size_bytes + 1);
-    lrm->text_bytes = entry->size_bytes;
     struct error err = {0};
     if (lrm_status_parse(lrm->arena, entry->value, entry->size_bytes, &lrm->status, &err) < 0) {
         documents_tell_corrupt(documents, entry, &err);
@@ -420,6 +391,44 @@ static void documents_read_lrm(struct documents *documents, const struct store_e
     documents->view.generation += old == NULL || !lrm_is_same(old, lrm->status) ? 1 : 0;
     map_put(&documents->view.lrms, node, lrm->status);
     map_put(&documents->lrms, node, lrm);
+}
+
+static bool lrm_result_is_news(const struct lrm_result *a, const struct lrm_result *b)
+{
+    if (a == NULL || b == NULL) {
+        return a != b;
+    }
+    return strcmp(a->uid, b->uid) != 0 || a->exit_code != b->exit_code;
+}
+
+static void documents_set_result(struct documents *documents, const char *sid, const char *node,
+                                 const struct lrm_result *result)
+{
+    struct document_slot *slot = documents_get_slot(documents, sid);
+    bool news = lrm_result_is_news(document_slot_find_result(slot, node), result);
+    documents->view.generation += news ? 1 : 0;
+    document_slot_set_result(slot, node, result);
+    documents_settle_slot(documents, slot);
+}
+
+static void documents_read_result(struct documents *documents, const struct store_entry *entry,
+                                  const char *rest)
+{
+    const char *slash = strchr(rest, '/');
+    struct lrm_result *result = NULL;
+    struct error err = {0};
+    if (slash == NULL) {
+        return; // another key
+    }
+    const char *sid = slash + 1;
+    const char *node = arena_printf(documents->scratch, "%.*s", (int)(slash - rest), rest);
+    if (entry->value != NULL &&
+        (lrm_result_parse(documents->scratch, entry->value, entry->size_bytes, &result, &err) < 0 ||
+         documents_check_sid(result->sid, sid, &err) < 0)) {
+        documents_tell_corrupt(documents, entry, &err);
+        return;
+    }
+    documents_set_result(documents, sid, node, result);
 }
 
 static void documents_read_version(struct documents *documents, const struct store_entry *entry,
@@ -449,6 +458,23 @@ static void documents_read_options(struct documents *documents, const struct sto
     documents->options = options;
 }
 
+// What cannot be read is no device: the old ones may not exist any more, and the lease proves the
+// same.
+static void documents_read_fence(struct documents *documents, const struct store_entry *entry)
+{
+    arena_free(documents->fence_arena);
+    documents->fence_arena = arena_new();
+    documents->view.fence = NULL;
+    struct fence_config *config = NULL;
+    struct error err = {0};
+    if (entry->value != NULL &&
+        fence_config_parse(documents->fence_arena, entry->value, &config, &err) < 0) {
+        documents_tell_corrupt(documents, entry, &err);
+        return;
+    }
+    documents->view.fence = config;
+}
+
 static void documents_set_text(char **text, uint64_t *version, const struct store_entry *entry)
 {
     free(*text);
@@ -462,6 +488,8 @@ static void documents_read_config(struct documents *documents, const struct stor
     (void)rest;
     if (strcmp(entry->key, STORE_KEY_DATACENTER) == 0) {
         documents_read_options(documents, entry);
+    } else if (strcmp(entry->key, STORE_KEY_FENCE) == 0) {
+        documents_read_fence(documents, entry);
     } else if (strcmp(entry->key, STORE_KEY_RULES) == 0) {
         documents_set_text(&documents->rules, &documents->view.rules_version, entry);
         documents->view.rules = documents->rules;
@@ -476,17 +504,19 @@ static void documents_read_config(struct documents *documents, const struct stor
 struct document_reader {
     const char *prefix;
     void (*read)(struct documents *documents, const struct store_entry *entry, const char *rest);
+    bool compares; // it finds out itself whether what it read is news
 };
 
 static const struct document_reader document_readers[] = {
-    {"config/", documents_read_config},
-    {STORE_PREFIX_RESOURCE, documents_read_resource},
-    {STORE_PREFIX_GUEST, documents_read_guest},
-    {STORE_KEY_MANAGER_STATUS, documents_read_status},
-    {STORE_PREFIX_SERVICE, documents_read_record},
-    {STORE_PREFIX_LRM, documents_read_lrm},
-    {STORE_PREFIX_NODE_VERSION, documents_read_version},
-    {STORE_PREFIX_COMMAND, documents_read_command},
+    {"config/", documents_read_config, false},
+    {STORE_PREFIX_RESOURCE, documents_read_resource, false},
+    {STORE_PREFIX_GUEST, documents_read_guest, false},
+    {STORE_KEY_MANAGER_STATUS, documents_read_status, false},
+    {STORE_PREFIX_SERVICE, documents_read_record, false},
+    {STORE_PREFIX_LRM, documents_read_lrm, true},
+    {STORE_PREFIX_RESULT, documents_read_result, true},
+    {STORE_PREFIX_NODE_VERSION, documents_read_version, false},
+    {STORE_PREFIX_COMMAND, documents_read_command, false},
 };
 static_assert(ARRAY_SIZE(document_readers) == ARRAY_SIZE(((struct documents *)0)->since),
               "one each");
@@ -501,7 +531,7 @@ static int documents_read_all(struct documents *documents, const struct document
         return r;
     }
     // What an LRM says each few seconds is mostly the same.
-    documents->view.generation += entries.count > 0 && reader->read != documents_read_lrm ? 1 : 0;
+    documents->view.generation += entries.count > 0 && !reader->compares ? 1 : 0;
     for (size_t i = 0; i < entries.count; i++) {
         arena_clear(documents->scratch);
         reader->read(documents, &entries.entries[i],

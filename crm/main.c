@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// ha-crm: joins the CRM's rounds (crm/round.c) with the machine: ha-clusterd, ha-watchdogd,
-// signals, systemd. No decision is made here.
+// ha-crm: joins the CRM's rounds (crm/round.c) with the machine: ha-clusterd, signals, systemd. No
+// decision is made here.
 #include <signal.h>
 #include <stdlib.h>
 
@@ -11,15 +11,15 @@
 #include "common/host/event_output.h"
 #include "common/host/host_clock.h"
 #include "common/host/host_ids.h"
-#include "common/host/host_watchdog.h"
 #include "common/host/loop.h"
-#include "common/host/paths.h"
 #include "common/host/rounds.h"
 #include "common/model/event.h"
 #include "common/model/store_keys.h"
 #include "common/port/clock.h"
 #include "common/port/event_sink.h"
 #include "common/port/ids.h"
+#include "crm/host_fence.h"
+#include "crm/live_stats.h"
 #include "crm/round.h"
 
 #define NAME  "ha-crm"
@@ -34,7 +34,8 @@ struct crmd {
     struct event_output *output;
     struct event_sink *events;
     struct cluster_client *client;
-    struct host_watchdog *watchdog;
+    struct live_stats *stats;
+    struct host_fence *fence;
     struct crm_round *round;
     struct rounds *rounds;
     struct loop_source *sigterm;
@@ -74,6 +75,8 @@ static bool round_run(void *userdata, int64_t *ret_wake_ms)
     }
     crm_round_run(daemon->round, &result);
     status_tell(daemon);
+    host_fence_self_test(daemon->fence, daemon->events,
+                         crm_round_state(daemon->round) == CRM_STATE_MASTER);
     if (result.exit) {
         daemon_exit_tell(daemon->events);
         return false;
@@ -97,17 +100,6 @@ static void signal_ignored(void *userdata, int signo)
     (void)signo;
 }
 
-static void watchdog_open(struct crmd *daemon)
-{
-    struct host_watchdog_spec spec = {
-        .socket_path = paths_watchdogd_socket(daemon->arena),
-        .name = NAME,
-        .clock = &daemon->clock,
-        .timing = &daemon->setup.timing,
-    };
-    daemon->watchdog = host_watchdog_new(&spec);
-}
-
 static void round_open(struct crmd *daemon)
 {
     static const char *const prefixes[] = {"manager/",
@@ -116,20 +108,24 @@ static void round_open(struct crmd *daemon)
                                            STORE_PREFIX_GUEST,
                                            STORE_PREFIX_COMMAND,
                                            STORE_PREFIX_LRM,
+                                           STORE_PREFIX_RESULT,
                                            STORE_PREFIX_NODE_VERSION,
+                                           STORE_PREFIX_LOAD,
                                            "config/",
                                            NULL};
     daemon->client =
         cluster_client_new(daemon->loop, daemon->setup.node, prefixes, something_changed, daemon);
     cluster_client_expect_profile(daemon->client,
                                   timing_profile_to_string(daemon->setup.config.profile));
+    daemon->stats = live_stats_new(cluster_client_store(daemon->client));
+    daemon->fence = host_fence_new(daemon->loop, daemon->client, something_changed, daemon);
     struct crm_ports ports = {
         .clock = &daemon->clock,
         .store = cluster_client_store(daemon->client),
         .lease = cluster_client_lease(daemon->client),
         .membership = cluster_client_membership(daemon->client),
-        .watchdog = host_watchdog_port(daemon->watchdog),
-        .stats = NULL, // no figures are collected yet: the basic scheduler
+        .stats = live_stats_port(daemon->stats),
+        .fence = host_fence_port(daemon->fence),
         .ids = &daemon->ids,
         .events = daemon->events,
     };
@@ -150,7 +146,6 @@ static int daemon_run(struct crmd *daemon, struct error *err)
     }
     daemon->output = event_output_new(arena_printf(daemon->arena, "%s/crm", daemon->setup.node));
     daemon->events = event_output_sink(daemon->output);
-    watchdog_open(daemon);
     daemon->rounds = rounds_new(daemon->loop, round_run, daemon);
     round_open(daemon);
     daemon->sigterm = loop_add_signal(daemon->loop, SIGTERM, stop_requested, daemon);
@@ -166,8 +161,9 @@ static void daemon_done(struct crmd *daemon)
     loop_source_free(daemon->sigint);
     loop_source_free(daemon->sighup);
     crm_round_free(daemon->round);
+    live_stats_free(daemon->stats);
+    host_fence_free(daemon->fence);
     cluster_client_free(daemon->client);
-    host_watchdog_free(daemon->watchdog);
     rounds_free(daemon->rounds);
     event_output_free(daemon->output);
     loop_free(daemon->loop);

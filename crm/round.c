@@ -15,11 +15,13 @@
 #include "common/base/error.h"
 #include "common/base/json.h"
 #include "common/model/event.h"
+#include "common/model/fence_config.h"
 #include "common/model/options.h"
 #include "common/model/store_keys.h"
 #include "common/model/timing.h"
 #include "common/port/clock.h"
 #include "common/port/event_sink.h"
+#include "common/port/fence.h"
 #include "common/port/ids.h"
 #include "common/port/lease.h"
 #include "common/port/membership.h"
@@ -48,6 +50,8 @@ struct crm_round {
     int64_t sign_of_life_s; // time stamp left last
     struct map answers;     // id → int64_t *: when it was given
     bool answers_known;     // those of masters before are among them
+    struct arena *refused_arena;
+    struct fence_results refused; // orders that the port did not take in the last round
 };
 
 // What one round collects over its calls.
@@ -73,6 +77,8 @@ static void round_emit(struct crm_round *round, const struct pointer_list *event
 struct crm_round *crm_round_new(const char *node, const struct timing *timing,
                                 const struct crm_ports *ports)
 {
+    // INV-4: the term guards a live master, and nothing else needs to.
+    assert((ports->watchdog != NULL) == (timing->profile == TIMING_PROFILE_CLASSIC));
     struct crm_round *round = alloc_zero(sizeof(*round));
     round->node = alloc_strdup(node);
     round->timing = *timing;
@@ -80,6 +86,7 @@ struct crm_round *crm_round_new(const char *node, const struct timing *timing,
     round->crm = crm_new(node, timing);
     round->documents = documents_new();
     round->arena = arena_new();
+    round->refused_arena = arena_new();
     map_init(&round->answers, free);
     struct crm_output output = {0};
     crm_start(round->crm, round->arena, &output);
@@ -95,6 +102,7 @@ void crm_round_free(struct crm_round *round)
     crm_free(round->crm);
     documents_free(round->documents);
     arena_free(round->arena);
+    arena_free(round->refused_arena);
     map_done(&round->answers);
     free(round->node);
     free(round);
@@ -141,6 +149,34 @@ static void round_read_stats(struct round_run *run)
     }
 }
 
+static void round_collect_results(struct round_run *run)
+{
+    struct fence *fence = run->round->ports.fence;
+    run->input.can_fence = fence != NULL;
+    if (fence != NULL) {
+        struct crm_round *round = run->round;
+        struct fence_results results = {0};
+        fence_collect(fence, round->arena, &results);
+        size_t count = round->refused.count;
+        struct fence_result *all =
+            arena_array_of(round->arena, struct fence_result, count + results.count);
+        for (size_t i = 0; i < count; i++) {
+            const struct fence_result *refused = &round->refused.results[i];
+            all[i] = *refused;
+            all[i].node = arena_strdup(round->arena, refused->node);
+            all[i].device = arena_strdup(round->arena, refused->device);
+            all[i].evidence = arena_strdup(round->arena, refused->evidence);
+        }
+        for (size_t i = 0; i < results.count; i++) {
+            all[count + i] = results.results[i];
+        }
+        round->refused = (struct fence_results){0};
+        arena_clear(round->refused_arena);
+        run->input.fence_results = all;
+        run->input.fence_results_count = count + results.count;
+    }
+}
+
 static void round_read(struct round_run *run)
 {
     struct crm_round *round = run->round;
@@ -165,6 +201,26 @@ static void round_acquire(struct round_run *run, const struct crm_action *action
     ret->answer = lease_acquire(run->round->ports.lease, action->lease, &ret->grant, &err);
 }
 
+// An order that the port does not take, for instance since somebody else's to the same device is
+// under way, has failed: the core hears of it in the next round, at once.
+static void round_refuse(struct round_run *run, const struct crm_action *action,
+                         const struct error *err)
+{
+    struct crm_round *round = run->round;
+    struct fence_result *results =
+        arena_array_of(round->refused_arena, struct fence_result, round->refused.count + 1);
+    for (size_t i = 0; i < round->refused.count; i++) {
+        results[i] = round->refused.results[i];
+    }
+    results[round->refused.count] =
+        (struct fence_result){.node = arena_strdup(round->refused_arena, action->node),
+                              .device = arena_strdup(round->refused_arena, action->device->name),
+                              .verdict = FENCE_VERDICT_FAILED,
+                              .evidence = arena_strdup(round->refused_arena, err->text)};
+    round->refused.results = results;
+    round->refused.count++;
+}
+
 static void round_carry_out(struct round_run *run, const struct crm_action *action)
 {
     const struct crm_ports *ports = &run->round->ports;
@@ -172,10 +228,20 @@ static void round_carry_out(struct round_run *run, const struct crm_action *acti
     switch (action->kind) {
     case CRM_ACTION_LEASE_ACQUIRE: // answered by round_acquire()
         break;
-    case CRM_ACTION_LEASE_RELEASE:
-        if (lease_release(ports->lease, action->lease, &err) < 0) {
+    case CRM_ACTION_LEASE_RELEASE: {
+        int r = lease_release(ports->lease, action->lease, &err);
+        if (r < 0 && r != -ENOENT) {
             round_tell_error(run, EVENT_LEVEL_NOTICE, "lease-release-failed", &err);
         }
+        break;
+    }
+    case CRM_ACTION_FENCE_OFF:
+        if (fence_start(ports->fence, action->device, action->node, &err) < 0) {
+            round_refuse(run, action, &err);
+        }
+        break;
+    case CRM_ACTION_FENCE_CANCEL:
+        fence_cancel(ports->fence, action->node);
         break;
     case CRM_ACTION_WATCHDOG_ARM:
         if (watchdog_arm(ports->watchdog, action->deadline_ms, &err) < 0) {
@@ -361,6 +427,9 @@ static void round_finish(struct round_run *run, const struct crm_output *output,
     round_emit(round, &run->events, committed);
     // After a failed write what the core wants next is built on nothing.
     ret->next_wake_ms = committed ? output->next_wake_ms : run->input.now_ms + ROUND_RETRY_MS;
+    if (round->refused.count > 0) {
+        ret->next_wake_ms = run->input.now_ms;
+    }
     ret->exit = output->exit;
     round->exited = output->exit;
     if (crm_round_state(round) != CRM_STATE_MASTER) {
@@ -377,9 +446,11 @@ void crm_round_run(struct crm_round *round, struct crm_round_result *ret)
     struct round_run run = {.round = round};
     run.input.arena = round->arena;
     run.input.now_ms = clock_now_ms(round->ports.clock);
+    run.input.wall_s = clock_wall_s(round->ports.clock);
     run.input.shutdown = round->shutdown;
     run.input.seed = ids_next(round->ports.ids, round->arena);
     round_read(&run);
+    round_collect_results(&run);
     struct crm_output output;
     size_t calls = 0;
     do {

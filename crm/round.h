@@ -12,6 +12,7 @@
 
 struct clock;
 struct event_sink;
+struct fence;
 struct ids;
 struct lease;
 struct membership;
@@ -25,8 +26,9 @@ struct crm_ports {
     struct store *store;
     struct lease *lease;
     struct membership *membership;
-    struct watchdog *watchdog;
-    struct stats *stats; // NULL: no figures, the basic scheduler is used
+    struct watchdog *watchdog; // NULL unless the timing is classic
+    struct stats *stats;       // NULL: no figures, the basic scheduler is used
+    struct fence *fence;       // NULL: no power switches; nodes are fenced by their leases alone
     struct ids *ids;
     struct event_sink *events;
 };

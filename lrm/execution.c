@@ -220,6 +220,25 @@ static enum lrm_code execution_carry_out(struct execution *x)
     return LRM_CODE_UNKNOWN_COMMAND;
 }
 
+// Whatever runs of it here is another node's: the definition, if there is one, only tells whether
+// something was still there.
+static enum lrm_code execution_kill(struct execution *x)
+{
+    struct error err = {0};
+    bool running = false;
+    bool known = execution_read_guest(x, &err) == 0 && x->guest != NULL &&
+                 x->agent->ops->check(x->agent, x->guest, &running, &err) == 0;
+    error_clear(&err);
+    if (x->agent->ops->kill(x->agent, x->job->sid, x->job->timeout_s * 1000, &err) < 0) {
+        execution_explain(x, err.text);
+        return LRM_CODE_ERROR;
+    }
+    if (known && running) {
+        execution_tell(x, EVENT_LEVEL_ERROR, "stray-killed", "it belongs to another node");
+    }
+    return LRM_CODE_SUCCESS;
+}
+
 enum lrm_code execution_run(struct arena *arena, const char *node, const struct job *job,
                             const struct execution_ports *ports, const char **ret_reason)
 {
@@ -227,8 +246,11 @@ enum lrm_code execution_run(struct arena *arena, const char *node, const struct 
     struct error err = {0};
     enum lrm_code code = LRM_CODE_SUCCESS;
     x.agent = ports->agent_for(ports->userdata, sid_type(arena, job->sid));
-    int r = x.agent != NULL ? execution_read_guest(&x, &err) : 0;
-    if (x.agent == NULL) {
+    int r = x.agent != NULL && !job->kill ? execution_read_guest(&x, &err) : 0;
+    if (job->kill) {
+        // Of a type without an agent nothing can run here.
+        code = x.agent != NULL ? execution_kill(&x) : LRM_CODE_SUCCESS;
+    } else if (x.agent == NULL) {
         execution_explain(&x, "no agent for services of this type");
         code = LRM_CODE_UNKNOWN_TYPE;
     } else if (r < 0) {

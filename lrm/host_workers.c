@@ -34,6 +34,8 @@
 #include "common/model/timing.h"
 #include "common/port/event_sink.h"
 #include "lrm/execution.h"
+#include "lrm/host_kill.h"
+#include "lrm/service_note.h"
 
 enum {
     WORKER_START_TIMEOUT_MS = 120 * 1000,
@@ -51,6 +53,7 @@ struct worker {
     char *uid; // or NULL
     enum svc_state state;
     int64_t timeout_ms;
+    bool dropped; // killed with all others: nobody wants its result
     bool has_result;
     int64_t exit_code;
     char *reason; // or NULL
@@ -88,6 +91,7 @@ struct host_workers {
         dirty; // sid → anything: its last worker did not end in order, and may have left processes
     struct ended *first_ended;
     struct ended **last_ended;
+    struct host_kill *kill;
 };
 
 // --- The worker's side: runs in the forked process. ---
@@ -303,7 +307,9 @@ static void worker_ended(void *userdata, const struct process_end *end)
     struct arena *arena CLEANUP(arena_freep) = arena_new();
     const struct job job = {.sid = worker->sid, .uid = worker->uid, .state = worker->state};
     int status = end->wait_status;
-    if (WIFEXITED(status) && WEXITSTATUS(status) == EXIT_SUCCESS && worker->has_result) {
+    if (worker->dropped) {
+        workers->spec.ended(workers->spec.userdata);
+    } else if (WIFEXITED(status) && WEXITSTATUS(status) == EXIT_SUCCESS && worker->has_result) {
         ended_add(workers, &job, worker->exit_code, worker->reason);
         // After the result, so that an exit that is told at once is newer than it.
         if (worker->pid > 0) {
@@ -449,6 +455,7 @@ static int workers_port_spawn(struct workers *port, const struct job *job, struc
     if (map_has(&workers->running, job->sid)) {
         return error_set(err, -EEXIST, "a worker for '%s' is running", job->sid); // INV-1
     }
+    host_kill_clear(workers->kill);
     if (job->state != SVC_STATE_STARTED) {
         (void)map_remove(&workers->watches, job->sid); // its end is wanted now, and no news
     }
@@ -483,9 +490,59 @@ static void workers_port_collect(struct workers *port, struct arena *arena, stru
     *ret = (struct job_results){results, count};
 }
 
+static void ended_clear(struct host_workers *workers)
+{
+    while (workers->first_ended != NULL) {
+        struct ended *ended = workers->first_ended;
+        workers->first_ended = ended->next;
+        ended_free(ended);
+    }
+    workers->last_ended = &workers->first_ended;
+}
+
+// The processes that kill end the groups of the workers too, each that of its guest: a worker's
+// leader has its signal by then, and the group is empty only when it is gone.
+static void workers_port_kill(struct workers *port, const struct workers_guests *guests,
+                              int64_t until_ms)
+{
+    struct host_workers *workers = (struct host_workers *)port;
+    map_clear(&workers->watches); // their end is wanted now, and no news
+    ended_clear(workers);
+    map_each (e, &workers->running) {
+        struct worker *worker = e->value;
+        worker->dropped = true;
+        process_kill_alone(worker->process);
+    }
+    struct error err = {0};
+    bool swept = workers_sweep(workers, &err) == 0;
+    host_kill_begin(workers->kill, guests, until_ms, swept ? NULL : err.text);
+}
+
+static enum workers_killed workers_port_look(struct workers *port, struct arena *arena,
+                                             const char **ret_reason)
+{
+    const struct host_workers *workers = (struct host_workers *)port;
+    enum workers_killed killed = host_kill_look(workers->kill, arena, ret_reason);
+    // INV-5: a worker that is not gone might go on.
+    return killed == WORKERS_KILLED_PROVEN && workers->running.count > 0 ? WORKERS_KILLED_PENDING
+                                                                         : killed;
+}
+
+static int workers_port_note(struct workers *port, const struct workers_guests *guests,
+                             uint64_t term, struct error *err)
+{
+    const struct host_workers_spec *spec = &((struct host_workers *)port)->spec;
+    return spec->note_path != NULL
+               ? service_note_write(spec->note_path, spec->boot_id, guests, term, err)
+               : 0;
+}
+
 static const struct workers_ops host_workers_ops = {
     .spawn = workers_port_spawn,
     .collect = workers_port_collect,
+    .kill = workers_port_kill,
+    .look = workers_port_look,
+    .note = workers_port_note,
 };
 
 struct host_workers *host_workers_new(const struct host_workers_spec *spec)
@@ -497,6 +554,7 @@ struct host_workers *host_workers_new(const struct host_workers_spec *spec)
     map_init(&workers->running, worker_free);
     map_init(&workers->watches, watch_free);
     map_init(&workers->dirty, NULL);
+    workers->kill = host_kill_new(&workers->spec);
     struct error err = {0};
     ignore_result(workers_sweep(workers, &err)); // tried again, and told, with each job
     return workers;
@@ -510,11 +568,8 @@ void host_workers_free(struct host_workers *workers)
     map_done(&workers->running);
     map_done(&workers->watches);
     map_done(&workers->dirty);
-    while (workers->first_ended != NULL) {
-        struct ended *ended = workers->first_ended;
-        workers->first_ended = ended->next;
-        ended_free(ended);
-    }
+    ended_clear(workers);
+    host_kill_free(workers->kill);
     free(workers);
 }
 

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
-// The workers port of the live LRM: each job in a forked process with its own connection to
-// ha-clusterd, which dies with the LRM, is killed when it takes too long, and runs in its own
-// control group where there are any. Also the watches on the guests that were found running: their
-// end is told at once.
+// The workers port of the live LRM (what ends all at once is host_kill.h): each job in a forked
+// process with its own connection to ha-clusterd, which dies with the LRM, is killed when it takes
+// too long, and runs in its own control group where there are any. Also the watches on the guests
+// that were found running: their end is told at once.
 //
 // INV-1: a sid never has two workers. Within one process of the LRM the table says so; between two
 // of them, a worker dies with its LRM (PR_SET_PDEATHSIG), host_workers_sweep() ends what a dead
@@ -53,6 +53,9 @@ struct host_workers_spec {
     // How the control groups of workers are named, different for each LRM that shares a group: all
     // that is left in groups of this name is ended at the start.
     const char *group_prefix;
+    // Where to note what may run here, and of which boot that is. NULL: it is not noted (tests).
+    const char *note_path;
+    const char *boot_id;
     void (*ended)(void *userdata);                         // a result waits to be collected
     void (*guest_exited)(void *userdata, const char *sid); // a watched guest ended by itself
     void *userdata;

@@ -12,6 +12,7 @@
 #include "common/host/cluster_client.h"
 #include "common/host/daemon.h"
 #include "common/host/event_output.h"
+#include "common/host/file.h"
 #include "common/host/host_clock.h"
 #include "common/host/host_watchdog.h"
 #include "common/host/loop.h"
@@ -25,9 +26,13 @@
 #include "common/port/clock.h"
 #include "common/port/event_sink.h"
 #include "common/port/lease.h"
+#include "common/port/workers.h"
 #include "lrm/agents/ct.h"
+#include "lrm/agents/ct_load.h"
 #include "lrm/host_workers.h"
+#include "lrm/load_meter.h"
 #include "lrm/round.h"
+#include "lrm/service_note.h"
 
 #define NAME  "ha-lrm"
 #define ABOUT "Starts, stops, watches and moves the services of this node."
@@ -59,6 +64,11 @@ struct lrmd {
     struct map exits;        // sids of guests that ended and were not told to the rounds yet
     struct daemon_link link; // to ha-clusterd
     enum lrm_state status_told;
+    char *note_path; // what may run here
+    char *boot_id;
+    bool inherited;           // ha-watchdogd told whether a process before this one left a deadline
+    int64_t inherited_end_ms; // when this process must have begun to stop what that one started
+    struct load_meter *meter;
 };
 
 static int tap_acquire(struct lease *port, const char *name, struct lease_grant *ret,
@@ -113,6 +123,51 @@ static pid_t worker_init_pid(const char *sid)
     return strncmp(sid, "ct:", 3) == 0 ? ct_agent_init_pid(sid) : 0;
 }
 
+static int meter_guest(const char *sid, bool *ret_running, int64_t *ret_cpu_us,
+                       int64_t *ret_mem_bytes, struct error *err)
+{
+    if (strncmp(sid, "ct:", 3) != 0) {
+        *ret_running = false;
+        return 0;
+    }
+    return ct_load_read(sid, ret_running, ret_cpu_us, ret_mem_bytes, err);
+}
+
+// --- What a process before this one left. ---
+
+static void inherit_tell(struct lrmd *daemon, int64_t deadline_ms, bool known,
+                         const struct error *err)
+{
+    struct arena *arena CLEANUP(arena_freep) = arena_new();
+    struct event *event = event_new(arena, EVENT_LEVEL_NOTICE, "watchdog-inherited");
+    event_int(event, "left_ms", deadline_ms - clock_now_ms(&daemon->clock));
+    event_text(arena, event, "reason", known ? NULL : err->text);
+    event_emit(daemon->events, event);
+}
+
+// A deadline that an earlier process handed over binds this one too: its last resort stands early,
+// and what is noted to run here is stopped before. Without ha-watchdogd it is asked again with each
+// round. The note counts in any case: what it names may belong to another node by now.
+static void inherit(struct lrmd *daemon)
+{
+    int64_t deadline_ms = 0;
+    struct error err = {0};
+    if (daemon->inherited || host_watchdog_connect(daemon->watchdog, &deadline_ms, &err) < 0) {
+        return;
+    }
+    daemon->inherited = true;
+    struct arena *arena CLEANUP(arena_freep) = arena_new();
+    struct workers_guests guests = {0};
+    uint64_t term = 0;
+    bool known =
+        service_note_read(arena, daemon->note_path, daemon->boot_id, &guests, &term, &err) == 0;
+    lrm_round_inherit(daemon->round, deadline_ms, &guests, term, known);
+    if (deadline_ms != 0) {
+        inherit_tell(daemon, deadline_ms, known, &err);
+        daemon->inherited_end_ms = deadline_ms - daemon->setup.timing.stop_ms;
+    }
+}
+
 // --- Callbacks of the loop. ---
 
 static void something_changed(void *userdata)
@@ -142,8 +197,14 @@ static bool round_run(void *userdata, int64_t *ret_wake_ms)
 {
     struct lrmd *daemon = userdata;
     struct lrm_round_result result;
+    inherit(daemon);
+    bool ends =
+        daemon->inherited_end_ms != 0 && clock_now_ms(&daemon->clock) >= daemon->inherited_end_ms;
     if (!daemon_link_look(&daemon->link, cluster_client_membership(daemon->client), &daemon->clock,
-                          daemon->events, ret_wake_ms)) {
+                          daemon->events, ret_wake_ms) &&
+        !ends) {
+        bool early = daemon->inherited_end_ms != 0 && daemon->inherited_end_ms < *ret_wake_ms;
+        *ret_wake_ms = early ? daemon->inherited_end_ms : *ret_wake_ms;
         return true;
     }
     if (cluster_client_is_outdated(daemon->client)) {
@@ -218,16 +279,6 @@ static void watchdog_open(struct lrmd *daemon)
         .userdata = daemon,
     };
     daemon->watchdog = host_watchdog_new(&spec);
-    // A deadline that an earlier process handed over binds this one too: known early, its last
-    // resort stands early. Without ha-watchdogd the rounds tell when it is needed.
-    int64_t deadline_ms = 0;
-    struct error err = {0};
-    if (host_watchdog_connect(daemon->watchdog, &deadline_ms, &err) == 0 && deadline_ms > 0) {
-        struct arena *arena CLEANUP(arena_freep) = arena_new();
-        struct event *event = event_new(arena, EVENT_LEVEL_NOTICE, "watchdog-inherited");
-        event_int(event, "left_ms", deadline_ms - clock_now_ms(&daemon->clock));
-        event_emit(daemon->events, event);
-    }
 }
 
 // Two daemons with different run folders (tests) may share a control group.
@@ -249,6 +300,8 @@ static void workers_open(struct lrmd *daemon)
         .agents = {.open = worker_open_agent, .init_pid = worker_init_pid},
         .open_store = worker_open_store,
         .group_prefix = group_prefix(daemon->arena),
+        .note_path = daemon->note_path,
+        .boot_id = daemon->boot_id,
         .ended = something_changed,
         .guest_exited = guest_exited,
         .userdata = daemon,
@@ -256,10 +309,22 @@ static void workers_open(struct lrmd *daemon)
     daemon->workers = host_workers_new(&spec);
 }
 
+static void meter_open(struct lrmd *daemon)
+{
+    const struct load_meter_spec spec = {
+        .loop = daemon->loop,
+        .node = daemon->setup.node,
+        .guest = meter_guest,
+    };
+    daemon->meter = load_meter_new(&spec);
+}
+
 static void round_open(struct lrmd *daemon)
 {
-    static const char *const prefixes[] = {"manager/", STORE_PREFIX_SERVICE, STORE_PREFIX_RESOURCE,
-                                           "config/", NULL};
+    const char *const prefixes[] = {
+        "manager/", STORE_PREFIX_SERVICE, STORE_PREFIX_RESOURCE, "config/",
+        // Its own: what an earlier process wrote, and what got lost.
+        arena_printf(daemon->arena, STORE_PREFIX_RESULT "%s/", daemon->setup.node), NULL};
     daemon->client =
         cluster_client_new(daemon->loop, daemon->setup.node, prefixes, something_changed, daemon);
     cluster_client_expect_profile(daemon->client,
@@ -289,14 +354,22 @@ static int daemon_run(struct lrmd *daemon, struct error *err)
     daemon->status_told = LRM_STATE_MAX;
     int r = daemon_setup_load(daemon->arena, &daemon->setup, err);
     if (r == 0) {
+        r = machine_boot_id(daemon->arena, &daemon->boot_id, err);
+    }
+    if (r == 0) {
+        r = file_make_directory(paths_run_dir(), 0700, err);
+    }
+    if (r == 0) {
         r = loop_new(&daemon->loop, err);
     }
     if (r < 0) {
         return r;
     }
+    daemon->note_path = paths_lrm_services(daemon->arena);
     daemon->output = event_output_new(arena_printf(daemon->arena, "%s/lrm", daemon->setup.node));
     daemon->events = event_output_sink(daemon->output);
     watchdog_open(daemon);
+    meter_open(daemon);
     // Before anything can request a round.
     daemon->rounds = rounds_new(daemon->loop, round_run, daemon);
     workers_open(daemon);
@@ -310,6 +383,7 @@ static int daemon_run(struct lrmd *daemon, struct error *err)
 
 static void daemon_done(struct lrmd *daemon)
 {
+    load_meter_free(daemon->meter);
     loop_source_free(daemon->sigterm);
     loop_source_free(daemon->sigint);
     loop_source_free(daemon->sighup);

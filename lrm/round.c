@@ -23,6 +23,7 @@
 #include "common/port/watchdog.h"
 #include "common/port/workers.h"
 #include "lrm/core/lrm.h"
+#include "lrm/report.h"
 #include "lrm/view.h"
 
 // A status is written again unchanged so often that nobody takes it for a stale one.
@@ -31,16 +32,15 @@ enum { LRM_STATUS_PER_STALE = 3 };
 struct lrm_round {
     char *node;
     char *lease_name;
-    char *status_key;
     struct timing timing;
     struct lrm_ports ports;
     struct lrm *lrm;
     struct lrm_view view;
+    struct lrm_report *report;
     struct arena *arena; // of the running round
-    char *written;       // the last status as written, without its time; NULL: none
-    int64_t written_ms;
-    bool write_failed; // and said so
-    bool lease_failed; // likewise
+    bool write_failed;   // and said so
+    bool lease_failed;   // likewise
+    bool note_failed;
     bool watchdog_failed;
 };
 
@@ -51,7 +51,7 @@ struct lrm_round *lrm_round_new(const char *node, const struct timing *timing, i
     round->arena = arena_new();
     round->node = alloc_strdup(node);
     round->lease_name = alloc_strdup(arena_printf(round->arena, LEASE_AGENT_FORMAT, node));
-    round->status_key = alloc_strdup(arena_printf(round->arena, "%s%s", STORE_PREFIX_LRM, node));
+    round->report = lrm_report_new(node, timing->stale_ms / LRM_STATUS_PER_STALE);
     round->timing = *timing;
     round->ports = *ports;
     round->lrm = lrm_new(node, timing, workers_max);
@@ -72,9 +72,8 @@ void lrm_round_free(struct lrm_round *round)
     }
     lrm_free(round->lrm);
     lrm_view_done(&round->view);
+    lrm_report_free(round->report);
     arena_free(round->arena);
-    free(round->written);
-    free(round->status_key);
     free(round->lease_name);
     free(round->node);
     free(round);
@@ -97,31 +96,12 @@ static void lrm_round_tell(struct lrm_round *round, bool *failed, bool fails, co
     event_emit(round->ports.events, event);
 }
 
-static int lrm_round_write_status(struct lrm_round *round, struct error *err)
+static int lrm_round_report(struct lrm_round *round, struct error *err)
 {
-    int64_t now_ms = clock_now_ms(round->ports.clock);
     struct lrm_status *status = lrm_build_status(round->lrm, round->arena);
-    char *bare = lrm_status_format(round->arena, status);
-    int64_t fresh_ms = round->timing.stale_ms / LRM_STATUS_PER_STALE;
-    bool same = round->written != NULL && strcmp(round->written, bare) == 0;
-    if (same && now_ms - round->written_ms < fresh_ms) {
-        return 0;
-    }
     status->timestamp_s = clock_wall_s(round->ports.clock);
-    const char *text = lrm_status_format(round->arena, status);
-    const struct store_op op = {
-        .key = round->status_key, .value = text, .size_bytes = strlen(text), .expect = STORE_ANY};
-    const struct store_txn txn = {.ops = &op, .count = 1};
-    int r = store_commit(round->ports.store, &txn, NULL, err);
-    if (r < 0) {
-        // Whether it was written is not known: the next one is written in any case.
-        alloc_freep(&round->written);
-        return r;
-    }
-    alloc_freep(&round->written);
-    round->written = alloc_strdup(bare);
-    round->written_ms = now_ms;
-    return 0;
+    return lrm_report_write(round->report, round->ports.store, status, lrm_get_results(round->lrm),
+                            round->arena, clock_now_ms(round->ports.clock), err);
 }
 
 static void lrm_round_spawn(struct lrm_round *round, const struct job *job,
@@ -171,6 +151,15 @@ static void lrm_round_arm(struct lrm_round *round, int64_t deadline_ms, struct l
     }
 }
 
+static void lrm_round_note(struct lrm_round *round, const struct lrm_action *action,
+                           struct lrm_input *answers)
+{
+    struct error err = {0};
+    int r = workers_note(round->ports.workers, &action->guests, action->term, &err);
+    answers->note_answer = r < 0 ? r : 1;
+    lrm_round_tell(round, &round->note_failed, r < 0, "services-note", err.text);
+}
+
 // What fails here has no answer: the lease ends by itself, and a deadline that stays costs a reset
 // but never safety.
 static void lrm_round_try(struct lrm_round *round, int r, const char *what, const struct error *err)
@@ -197,18 +186,27 @@ static void lrm_round_act(struct lrm_round *round, const struct lrm_action *acti
     case LRM_ACTION_ARM_WATCHDOG:
         lrm_round_arm(round, action->deadline_ms, answers);
         return;
+    case LRM_ACTION_NOTE:
+        lrm_round_note(round, action, answers);
+        return;
     case LRM_ACTION_SPAWN:
         lrm_round_spawn(round, &action->job, answers);
         return;
-    case LRM_ACTION_DISARM_WATCHDOG:
-        lrm_round_try(round, watchdog_disarm(round->ports.watchdog, &err), "watchdog", &err);
+    case LRM_ACTION_KILL:
+        workers_kill(round->ports.workers, &action->guests, action->deadline_ms);
         return;
+    case LRM_ACTION_DISARM_WATCHDOG: {
+        int r = watchdog_disarm(round->ports.watchdog, &err);
+        answers->disarm_answer = r < 0 ? r : 1;
+        lrm_round_try(round, r, "watchdog", &err);
+        return;
+    }
     case LRM_ACTION_RELEASE_LEASE:
         lrm_round_try(round, lease_release(round->ports.lease, round->lease_name, &err),
                       round->lease_name, &err);
         return;
     case LRM_ACTION_WRITE_STATUS: {
-        int r = lrm_round_write_status(round, &err);
+        int r = lrm_round_report(round, &err);
         answers->status_answer = r < 0 ? r : 1;
         lrm_round_tell(round, &round->write_failed, r < 0, "status", err.text);
         return;
@@ -248,8 +246,8 @@ static struct lrm_input lrm_round_observe(struct lrm_round *round)
     int refreshed = store_refresh(round->ports.store, &err);
     input.view_ok = refreshed == 0;
     if (refreshed == -ENOTCONN) {
-        // A store that restarts alone forgets what is volatile: the status is written anew then.
-        alloc_freep(&round->written);
+        // A store that restarts alone forgets what is volatile: it is written anew then.
+        lrm_report_forget(round->report);
     }
     input.quorate = membership_get(round->ports.membership, round->arena, &members, &err) == 0 &&
                     members.quorate;
@@ -268,6 +266,7 @@ void lrm_round_run(struct lrm_round *round, struct lrm_round_result *ret)
     for (size_t step = 0; out.again; step++) {
         assert(step < LRM_STEPS_MAX); // rounds end
         lrm_round_collect(round, &input);
+        input.killed = workers_look(round->ports.workers, round->arena, &input.killed_reason);
         input.now_ms = clock_now_ms(round->ports.clock);
         lrm_step(round->lrm, &input, &out);
         struct lrm_input answers = base;
@@ -277,6 +276,12 @@ void lrm_round_run(struct lrm_round *round, struct lrm_round_result *ret)
         input = answers;
     }
     *ret = (struct lrm_round_result){.exit = out.exit, .next_wake_ms = out.next_wake_ms};
+}
+
+void lrm_round_inherit(struct lrm_round *round, int64_t deadline_ms,
+                       const struct workers_guests *guests, uint64_t term, bool known)
+{
+    lrm_inherit(round->lrm, deadline_ms, guests, term, known);
 }
 
 void lrm_round_request_shutdown(struct lrm_round *round, enum lrm_shutdown how)

@@ -18,6 +18,7 @@ struct store;
 struct timing;
 struct watchdog;
 struct workers;
+struct workers_guests;
 
 struct lrm_ports {
     struct clock *clock;
@@ -47,6 +48,11 @@ struct lrm_round;
 struct lrm_round *lrm_round_new(const char *node, const struct timing *timing, int64_t workers_max,
                                 const struct lrm_ports *ports) WARN_UNUSED;
 void lrm_round_free(struct lrm_round *round);
+// A process before this one left this deadline in the watchdog (0: none), and a note of the guests
+// that may run here and of the term of its lease (`known`), or none. Before the first round: should
+// it get no lease until then, it is this process that stops them.
+void lrm_round_inherit(struct lrm_round *round, int64_t deadline_ms,
+                       const struct workers_guests *guests, uint64_t term, bool known);
 // Runs one round. Never fails: what goes wrong is an event, and the next round tries again.
 void lrm_round_run(struct lrm_round *round, struct lrm_round_result *ret);
 void lrm_round_request_shutdown(struct lrm_round *round, enum lrm_shutdown how);

@@ -26,6 +26,7 @@ static const struct {
     {"daemon-state", {"from", "to"}},
     {"fence-begin", {"node"}},
     {"fence-confirmed", {"node"}},
+    {"fence-stopped", {"services"}},
     {"lock-acquired", {"lock"}},
     {"move-begin", {"sid", "node", "how"}},
     {"move-end", {"sid", "node", "how"}},

@@ -367,7 +367,8 @@ int scenario_load(struct arena *arena, const char *folder, struct sim_world *wor
         (r = scenario_read_manager(&reader, err)) < 0 ||
         (r = scenario_read_datacenter(&reader, err)) < 0 ||
         (r = scenario_read_sections(&reader, "rules_config", STORE_KEY_RULES, err)) < 0 ||
-        (r = scenario_read_sections(&reader, "groups", STORE_KEY_GROUPS, err)) < 0) {
+        (r = scenario_read_sections(&reader, "groups", STORE_KEY_GROUPS, err)) < 0 ||
+        (r = scenario_read_sections(&reader, "fence_config", STORE_KEY_FENCE, err)) < 0) {
         return r;
     }
     *ret = scenario;

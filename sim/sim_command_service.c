@@ -83,6 +83,11 @@ static int sim_service_add(struct sim_service_command *s, struct error *err)
     }
     sim_service_put(command->world, resource, guest_new(command->arena, s->sid, node));
     sim_guests_set(&command->world->guests, node, s->sid, running);
+    struct sim_node *place = sim_world_find_node(command->world, node);
+    if (command->world->timing.profile == TIMING_PROFILE_CLASSIC) {
+        // As for all that runs there: see sim_watchdog_port_guard().
+        sim_guests_guard_node(&command->world->guests, node, place->lrm.armed);
+    }
     return 0;
 }
 

@@ -21,17 +21,25 @@ void sim_leases_init(struct sim_leases *leases)
 {
     *leases = (struct sim_leases){0};
     map_init(&leases->leases, sim_lease_free);
+    map_init(&leases->released, NULL);
 }
 
 void sim_leases_done(struct sim_leases *leases)
 {
     map_done(&leases->leases);
+    map_done(&leases->released);
 }
 
 static int sim_leases_take(struct sim_leases *leases, const char *name, const char *owner,
                            int64_t now_ms, uint64_t *ret_term)
 {
+    const struct sim_lease *before = sim_leases_find(leases, name);
     struct sim_lease *lease = alloc_zero(sizeof(*lease));
+    if (before != NULL) {
+        lease->origin = before->broken ? LEASE_ORIGIN_INHERITED : LEASE_ORIGIN_EXPIRED;
+    } else if (map_remove(&leases->released, name)) {
+        lease->origin = LEASE_ORIGIN_RELEASED;
+    }
     lease->owner = alloc_strdup(owner);
     lease->at_ms = now_ms;
     lease->term = ++leases->terms_given;
@@ -45,7 +53,7 @@ int sim_leases_acquire(struct sim_leases *leases, const char *name, const char *
 {
     struct sim_lease *lease = map_find(&leases->leases, name);
     *ret_until_ms = now_ms + lease_ms;
-    if (lease == NULL || now_ms - lease->at_ms > lease_ms) {
+    if (lease == NULL || lease->broken || now_ms - lease->at_ms > lease_ms) {
         return sim_leases_take(leases, name, owner, now_ms, ret_term);
     }
     *ret_term = lease->term;
@@ -65,6 +73,7 @@ int sim_leases_release(struct sim_leases *leases, const char *name, const char *
         return error_set(err, -ENOENT, "the lease '%s' is not held", name);
     }
     (void)map_remove(&leases->leases, name); // it is there
+    map_put(&leases->released, name, NULL);
     return 0;
 }
 
@@ -72,12 +81,16 @@ bool sim_leases_is_held(const struct sim_leases *leases, const char *name, const
                         uint64_t term)
 {
     const struct sim_lease *lease = map_find(&leases->leases, name);
-    return lease != NULL && strcmp(lease->owner, owner) == 0 && lease->term == term;
+    return lease != NULL && !lease->broken && strcmp(lease->owner, owner) == 0 &&
+           lease->term == term;
 }
 
 void sim_leases_break(struct sim_leases *leases, const char *name)
 {
-    (void)map_remove(&leases->leases, name); // fine when it is free
+    struct sim_lease *lease = map_find(&leases->leases, name);
+    if (lease != NULL) {
+        lease->broken = true;
+    }
 }
 
 const struct sim_lease *sim_leases_find(const struct sim_leases *leases, const char *name)

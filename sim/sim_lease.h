@@ -8,6 +8,7 @@
 
 #include "common/base/macros.h"
 #include "common/base/map.h"
+#include "common/port/lease.h"
 
 struct error;
 
@@ -15,10 +16,13 @@ struct sim_lease {
     char *owner;
     int64_t at_ms;
     uint64_t term;
+    enum lease_origin origin; // of the term
+    bool broken;              // ended; the next who asks has it
 };
 
 struct sim_leases {
-    struct map leases; // name → struct sim_lease *; released ones are absent
+    struct map leases;   // name → struct sim_lease *; released ones are absent
+    struct map released; // name → nothing: given back, and not taken since
     uint64_t terms_given;
 };
 
@@ -36,7 +40,8 @@ int sim_leases_release(struct sim_leases *leases, const char *name, const char *
 // Whether the lease is the owner's with this very term, which is what a guarded write asks.
 bool sim_leases_is_held(const struct sim_leases *leases, const char *name, const char *owner,
                         uint64_t term) WARN_UNUSED;
-// Forgets the lease. For a manager lease whose owner's node is not in the quorate part.
+// Ends the lease, so that the next who asks has it. For a manager lease whose owner's node is not
+// in the quorate part, and for an agent lease that a former manager took.
 void sim_leases_break(struct sim_leases *leases, const char *name);
 const struct sim_lease *sim_leases_find(const struct sim_leases *leases,
                                         const char *name) WARN_UNUSED;

@@ -45,6 +45,7 @@ static void live_find_earlier(int64_t *earliest_ms, int64_t at_ms)
 static int64_t live_next_ms(const struct live *live)
 {
     int64_t next_ms = live->next_batch_ms;
+    live_find_earlier(&next_ms, sim_fences_next_ms(live->world));
     map_each (e, &live->world->nodes) {
         const struct sim_node *node = e->value;
         const struct sim_daemon *const daemons[] = {&node->crm, &node->lrm};
@@ -118,6 +119,9 @@ static int live_instant(struct live *live, struct error *err)
 {
     struct sim_world *world = live->world;
     int r = sim_turn_check_watchdogs(world, live->slack_ms, err);
+    if (r == 0) {
+        r = sim_fences_run(world, err);
+    }
     if (r == 0 && world->now_ms >= live->next_batch_ms) {
         r = live_batch(live, err);
     }

@@ -85,6 +85,26 @@ static int sim_store_port_commit(struct store *store, const struct store_txn *tx
 
 // --- Leases ---
 
+// As ha-clusterd does it (cluster/server_ops.c). All that a manager does is written under its term,
+// so that one that is out of the quorate part can be followed at once; and what it had proven by
+// taking the lease of another node is proven for the one that follows.
+static bool sim_lease_can_be_broken(const struct sim_world *world, const struct sim_node *node,
+                                    const char *name)
+{
+    const struct sim_lease *held = sim_leases_find(&world->leases, name);
+    if (world->timing.profile == TIMING_PROFILE_CLASSIC || held == NULL ||
+        strcmp(held->owner, node->name) == 0) {
+        return false;
+    }
+    if (strcmp(name, LEASE_MANAGER) == 0) {
+        return !sim_node_is_quorate(world, sim_world_find_node(world, held->owner));
+    }
+    struct arena *arena CLEANUP(arena_freep) = arena_new();
+    const struct sim_lease *manager = sim_leases_find(&world->leases, LEASE_MANAGER);
+    return strcmp(name, arena_printf(arena, LEASE_AGENT_FORMAT, held->owner)) != 0 &&
+           manager != NULL && strcmp(manager->owner, node->name) == 0;
+}
+
 static int sim_lease_port_acquire(struct lease *lease, const char *name, struct lease_grant *ret,
                                   struct error *err)
 {
@@ -93,12 +113,7 @@ static int sim_lease_port_acquire(struct lease *lease, const char *name, struct 
     if (!sim_node_is_quorate(world, daemon->node)) {
         return error_set(err, -EHOSTDOWN, "no quorum");
     }
-    const struct sim_lease *held = sim_leases_find(&world->leases, name);
-    bool live = world->timing.profile != TIMING_PROFILE_CLASSIC;
-    // All that a manager does is written under its term, so one that is out of the quorate part can
-    // be followed at once.
-    if (live && held != NULL && strcmp(name, LEASE_MANAGER) == 0 &&
-        !sim_node_is_quorate(world, sim_world_find_node(world, held->owner))) {
+    if (sim_lease_can_be_broken(world, daemon->node, name)) {
         sim_leases_break(&world->leases, name);
     }
     int64_t until_ms = 0;
@@ -109,6 +124,7 @@ static int sim_lease_port_acquire(struct lease *lease, const char *name, struct 
         grant.retry_at_ms = until_ms + 1;
     } else {
         grant.authority_until_ms = daemon->clock_ms + world->timing.authority_ms;
+        grant.origin = sim_leases_find(&world->leases, name)->origin;
     }
     *ret = grant;
     return answer;
@@ -134,12 +150,15 @@ static int sim_membership_port_get(struct membership *membership, struct arena *
     const struct sim_daemon *daemon = ((struct sim_membership_port *)membership)->daemon;
     const struct sim_world *world = daemon->world;
     struct member_list list = {.quorate = sim_node_is_quorate(world, daemon->node),
-                               .epoch = world->epoch};
+                               .epoch = world->epoch,
+                               .forced = world->expected_votes > 0 &&
+                                         world->expected_votes < world->nodes.count};
     list.members = arena_array_of(arena, struct member, world->nodes.count);
     map_each (e, &world->nodes) {
         struct member *member = &list.members[list.count++];
         member->node = arena_strdup(arena, e->key);
         member->online = list.quorate && sim_node_is_online(e->value);
+        member->present = sim_node_is_online(e->value);
     }
     *ret = list;
     return 0;
@@ -177,8 +196,11 @@ static int sim_watchdog_port_arm(struct watchdog *watchdog, int64_t deadline_ms,
 
 static int sim_watchdog_port_disarm(struct watchdog *watchdog, struct error *err)
 {
-    (void)err; // never fails
     struct sim_daemon *daemon = ((struct sim_watchdog_port *)watchdog)->daemon;
+    bool live = daemon->world->timing.profile != TIMING_PROFILE_CLASSIC;
+    if (live && daemon->armed && daemon->world->now_ms >= daemon->deadline_ms) {
+        return error_set(err, -ETIME, "the deadline has passed");
+    }
     daemon->armed = false;
     sim_watchdog_port_guard(daemon);
     return 0;
@@ -220,6 +242,7 @@ void sim_ports_init(struct sim_daemon *daemon)
     daemon->ids = (struct sim_ids_port){{&ids_ops}, daemon};
     daemon->events = (struct sim_events_port){{&events_ops}, daemon};
     sim_stats_port_init(daemon);
+    sim_fence_port_init(daemon);
     sim_agent_ports_init(daemon);
     sim_workers_port_init(daemon);
 }

@@ -33,11 +33,13 @@ static void sim_stats_add_nodes(const struct sim_world *world, struct arena *are
         stats->maxcpu = node->maxcpu;
         stats->maxmem = node->maxmem;
         stats->has_static = node->has_sizes;
-        if (dynamic && !node->has_sizes) {
+        if (dynamic && !(node->maxcpu > 0.0)) {
             stats->maxcpu = SIM_NODE_MAXCPU;
-            stats->maxmem = SIM_NODE_MAXMEM_MIB * SIM_MIB;
-            stats->has_static = true;
         }
+        if (dynamic && !(node->maxmem > 0.0)) {
+            stats->maxmem = SIM_NODE_MAXMEM_MIB * SIM_MIB;
+        }
+        stats->has_static = stats->has_static || dynamic;
         map_put(&view->nodes, e->key, stats);
     }
 }

@@ -6,6 +6,7 @@
 #include "common/base/alloc.h"
 #include "common/base/arena.h"
 #include "common/model/event.h"
+#include "common/model/sid.h"
 #include "lrm/execution.h"
 #include "sim/world.h"
 
@@ -35,6 +36,7 @@ static int sim_workers_spawn(struct workers *workers, const struct job *job, str
         .userdata = daemon,
     };
     const char *reason = NULL;
+    daemon->killed = WORKERS_KILLED_NONE;
     enum lrm_code code = execution_run(scratch, daemon->node->name, job, &ports, &reason);
     if (daemon->results_count == daemon->results_capacity) {
         daemon->results_capacity = daemon->results_capacity > 0 ? 2 * daemon->results_capacity : 8;
@@ -69,8 +71,49 @@ static void sim_workers_collect(struct workers *workers, struct arena *arena,
     *ret = results;
 }
 
+static void sim_workers_kill(struct workers *workers, const struct workers_guests *guests,
+                             int64_t until_ms)
+{
+    struct sim_daemon *daemon = ((struct sim_workers_port *)workers)->daemon;
+    struct arena *arena CLEANUP(arena_freep) = arena_new();
+    daemon->results_count = 0;
+    arena_clear(daemon->results_arena);
+    daemon->killed = WORKERS_KILLED_PROVEN;
+    for (size_t i = 0; i < guests->count; i++) {
+        const char *sid = guests->sids[i];
+        struct agent *agent = sim_workers_agent_for(daemon, sid_type(arena, sid));
+        int r = agent->ops->kill(agent, sid, until_ms - daemon->clock_ms, NULL);
+        if (r < 0) {
+            daemon->killed = WORKERS_KILLED_FAILED;
+        }
+    }
+}
+
+static enum workers_killed sim_workers_look(struct workers *workers, struct arena *arena,
+                                            const char **ret_reason)
+{
+    (void)arena; // there is no reason
+    *ret_reason = NULL;
+    return ((struct sim_workers_port *)workers)->daemon->killed;
+}
+
+// Daemons of the simulator die only with their node, and all guests with it.
+static int sim_workers_note(struct workers *workers, const struct workers_guests *guests,
+                            uint64_t term, struct error *err)
+{
+    (void)term;
+    (void)workers;
+    (void)guests;
+    (void)err;
+    return 0;
+}
+
 void sim_workers_port_init(struct sim_daemon *daemon)
 {
-    static const struct workers_ops ops = {sim_workers_spawn, sim_workers_collect};
+    static const struct workers_ops ops = {.spawn = sim_workers_spawn,
+                                           .collect = sim_workers_collect,
+                                           .kill = sim_workers_kill,
+                                           .look = sim_workers_look,
+                                           .note = sim_workers_note};
     daemon->workers = (struct sim_workers_port){{&ops}, daemon};
 }

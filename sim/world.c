@@ -60,6 +60,7 @@ void sim_world_free(struct sim_world *world)
     sim_store_done(&world->store);
     sim_leases_done(&world->leases);
     sim_guests_done(&world->guests);
+    sim_fences_done(&world->fences);
     free(world->violation);
     free(world);
 }
@@ -129,7 +130,7 @@ static bool sim_world_watches(enum sim_daemon_kind kind, const char *key)
     // As crm/main.c and lrm/main.c watch them.
     static const char *const prefixes[] = {
         "manager/",         STORE_PREFIX_SERVICE, STORE_PREFIX_RESOURCE, "config/",
-        STORE_PREFIX_GUEST, STORE_PREFIX_COMMAND, STORE_PREFIX_LRM};
+        STORE_PREFIX_GUEST, STORE_PREFIX_COMMAND, STORE_PREFIX_LRM,      STORE_PREFIX_RESULT};
     enum { LRM_PREFIXES = 4 };
     size_t count = kind == SIM_DAEMON_LRM ? LRM_PREFIXES : ARRAY_SIZE(prefixes);
     for (size_t i = 0; i < count; i++) {
@@ -231,14 +232,17 @@ void sim_daemon_create(struct sim_daemon *daemon)
     struct sim_world *world = daemon->world;
     assert(!sim_daemon_exists(daemon));
     daemon->stopping = false;
+    daemon->restart_pending = false;
     daemon->next_wake_ms = world->now_ms;
     if (daemon->kind == SIM_DAEMON_CRM) {
+        bool live = world->timing.profile != TIMING_PROFILE_CLASSIC;
         const struct crm_ports ports = {.clock = &daemon->clock.port,
                                         .store = &daemon->store.port,
                                         .lease = &daemon->lease.port,
                                         .membership = &daemon->membership.port,
-                                        .watchdog = &daemon->watchdog.port,
+                                        .watchdog = live ? NULL : &daemon->watchdog.port,
                                         .stats = &daemon->stats.port,
+                                        .fence = live ? &daemon->fence.port : NULL,
                                         .ids = &daemon->ids.port,
                                         .events = &daemon->events.port};
         daemon->crm = crm_round_new(daemon->node->name, &world->timing, &ports);

@@ -14,6 +14,7 @@
 #include "common/port/agent.h"
 #include "common/port/clock.h"
 #include "common/port/event_sink.h"
+#include "common/port/fence.h"
 #include "common/port/ids.h"
 #include "common/port/lease.h"
 #include "common/port/membership.h"
@@ -22,6 +23,7 @@
 #include "common/port/watchdog.h"
 #include "common/port/workers.h"
 #include "lrm/round.h"
+#include "sim/sim_fence.h"
 #include "sim/sim_guest.h"
 #include "sim/sim_lease.h"
 #include "sim/sim_store.h"
@@ -49,6 +51,7 @@ SIM_PORT(lease, lease);
 SIM_PORT(membership, membership);
 SIM_PORT(watchdog, watchdog);
 SIM_PORT(stats, stats);
+SIM_PORT(fence, fence);
 SIM_PORT(ids, ids);
 SIM_PORT(events, event_sink);
 SIM_PORT(workers, workers);
@@ -71,6 +74,7 @@ struct sim_daemon {
     struct arena *results_arena;
     struct job_result *results; // inline jobs that ended and were not collected yet
     size_t results_count, results_capacity;
+    enum workers_killed killed; // of the last order to kill
     struct sim_clock_port clock;
     struct sim_store_port store;
     struct sim_store_port worker_store; // of its workers
@@ -78,6 +82,7 @@ struct sim_daemon {
     struct sim_membership_port membership;
     struct sim_watchdog_port watchdog;
     struct sim_stats_port stats;
+    struct sim_fence_port fence;
     struct sim_ids_port ids;
     struct sim_events_port events;
     struct sim_workers_port workers;
@@ -115,6 +120,7 @@ struct sim_world {
     struct sim_store store;
     struct sim_leases leases;
     struct sim_guests guests;
+    struct sim_fences fences;
     struct map sizes; // sid → struct sim_sizes *
     uint64_t ids_given;
     uint64_t epoch;        // of the membership

@@ -33,7 +33,12 @@ def describe_machine():
 def text_of(value):
     if isinstance(value, bool):
         return 'yes' if value else 'no'
-    return '%.3f' % value if isinstance(value, float) else str(value)
+    return '%.3f' % value if isinstance(value, float) else '-' if value is None else str(value)
+
+
+def columns_of(row):
+    """What goes into a table: all but figures that have parts."""
+    return {key: value for key, value in row.items() if not isinstance(value, dict)}
 
 
 def main():
@@ -42,15 +47,21 @@ def main():
     figures = []
     if form == 'table':
         print('%s: %s' % (name, ', '.join('%s %s' % item for item in machine.items())))
+    head = None
     for line in sys.stdin:
         row = json.loads(line)
         if form == 'table':
-            if not figures:
-                print('  '.join(row))
-            print('  '.join(text_of(value).rjust(len(key)) for key, value in row.items()), flush=True)
+            columns = columns_of(row)
+            texts = [(key.ljust(len(text_of(value))), text_of(value).rjust(len(key))) for key, value in columns.items()]
+            if head != list(columns):
+                head = list(columns)
+                print('  '.join(key for key, _ in texts))
+            print('  '.join(text for _, text in texts), flush=True)
         figures.append(row)
     if form == 'json':
-        print(json.dumps({'name': name, 'machine': machine, 'figures': figures}, sort_keys=True))
+        # Who asks for one measurement finds its first row at the top.
+        first = figures[0] if figures and 'runs' in figures[0] and 'p50_s' in figures[0] else {}
+        print(json.dumps({**first, 'name': name, 'machine': machine, 'figures': figures}, sort_keys=True))
     return 0 if figures else 1
 
 

@@ -4,10 +4,10 @@
 // lxc.payload.ID of that node. A stopped or frozen process does not run. It knows nothing of what
 // the nodes' daemons believe.
 //
-//   observer FOLDER          FOLDER is the cgroup whose children are the nodes: 'tools/node cgroup'
-//   observer --once FOLDER   prints "NODE ID PID" for each running container and ends
+//   observer [--interval MS] FOLDER   FOLDER is the cgroup with the nodes: 'tools/node cgroup'
+//   observer --once FOLDER            prints "NODE ID PID" for each running container and ends
 //
-// Without --once it samples every 20 ms until SIGTERM or SIGINT and prints a line for each change:
+// Without --once it samples every 20 ms (or MS) until SIGTERM or SIGINT and prints each change:
 //
 //   MS start NODE ID PID | MS end NODE ID PID | MS violation ID NODE PID NODE PID
 //
@@ -263,9 +263,9 @@ static size_t sample_find_violations(const struct sample *sample)
 
 // Until SIGTERM or SIGINT, which the caller has blocked.
 static size_t observe(struct sample *before, struct sample *now, const char *folder,
-                      const sigset_t *ends)
+                      const sigset_t *ends, int interval_ms)
 {
-    const struct timespec interval = {.tv_nsec = INTERVAL_MS * 1000000L};
+    const struct timespec interval = {.tv_nsec = interval_ms * 1000000L};
     int64_t last_ms = now_ms();
     int64_t worst_gap_ms = 0;
     size_t violations = 0;
@@ -303,9 +303,12 @@ int main(int argc, char **argv)
 {
     sigset_t ends;
     bool once = argc == 3 && strcmp(argv[1], "--once") == 0;
+    bool paced = argc == 4 && strcmp(argv[1], "--interval") == 0;
+    int interval_ms = INTERVAL_MS;
 
-    if (!once && (argc != 2 || argv[1][0] == '-')) {
-        fprintf(stderr, "usage: observer [--once] FOLDER\n");
+    if ((!once && !paced && (argc != 2 || argv[1][0] == '-')) ||
+        (paced && (sscanf(argv[2], "%3d", &interval_ms) != 1 || interval_ms < 1))) {
+        fprintf(stderr, "usage: observer [--once | --interval MS] FOLDER\n");
         return 2;
     }
     struct sample *samples = calloc(2, sizeof(*samples));
@@ -321,7 +324,7 @@ int main(int argc, char **argv)
         (void)sigaddset(&ends, SIGTERM);
         (void)sigaddset(&ends, SIGINT);
         (void)sigprocmask(SIG_BLOCK, &ends, NULL);
-        violations = observe(&samples[0], &samples[1], argv[1], &ends);
+        violations = observe(&samples[0], &samples[1], argv[argc - 1], &ends, interval_ms);
     }
     free(samples);
     return violations > 0 ? 1 : 0;

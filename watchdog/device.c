@@ -55,6 +55,7 @@ static int hardware_set_timeout(struct hardware *hardware, struct error *err)
             "profile: set another 'profile' or 'watchdog'",
             hardware->path, got_s, timeout_s);
     }
+    hardware->device.timeout_ms = (int64_t)got_s * 1000;
     return 0;
 }
 
@@ -195,8 +196,10 @@ struct device *device_hardware_new(const char *path, int64_t timeout_ms)
     hardware->path = alloc_strdup(path);
     hardware->timeout_ms = timeout_ms;
     hardware->fd = -1;
-    hardware->device =
-        (struct device){.ops = &hardware_ops, .name = hardware->path, .independent = true};
+    hardware->device = (struct device){.ops = &hardware_ops,
+                                       .name = hardware->path,
+                                       .independent = true,
+                                       .timeout_ms = timeout_ms};
     return &hardware->device;
 }
 

@@ -36,6 +36,7 @@ struct device {
     // Whether it resets the machine without this process. When not, the process must not end while
     // it is armed.
     bool independent;
+    int64_t timeout_ms; // H: as the driver said when it was armed last; else what was asked for
 };
 
 // `timeout_ms` is H of the timing rule: how long the device may go on without food. Nothing is

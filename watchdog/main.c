@@ -20,6 +20,7 @@
 #include "common/host/loop.h"
 #include "common/host/machine.h"
 #include "common/host/paths.h"
+#include "common/host/watchdog_facts.h"
 #include "common/model/event.h"
 #include "common/port/clock.h"
 #include "common/port/event_sink.h"
@@ -122,6 +123,22 @@ static void stop_requested(void *userdata, int signo)
     stop_try(daemon);
 }
 
+// For "ha-cluster check" and the like. Protection does not depend on it.
+static void facts_tell(struct watchdogd *daemon)
+{
+    const struct device *device = daemon->device;
+    const struct watchdog_facts facts = {
+        .device = device->name,
+        .soft = !device->independent,
+        .timeout_ms =
+            device->timeout_ms > 0 ? device->timeout_ms : daemon->setup.timing.watchdog_ms,
+    };
+    struct error err = {0};
+    if (watchdog_facts_write(&facts, &err) < 0) {
+        tell(daemon, EVENT_LEVEL_WARNING, "watchdog-state-failed", err.text);
+    }
+}
+
 static int daemon_start(struct watchdogd *daemon, struct error *err)
 {
     // The log's process comes first, so that it holds neither the lock nor the device when this one
@@ -162,6 +179,7 @@ static int daemon_start(struct watchdogd *daemon, struct error *err)
     if (r < 0) {
         return r;
     }
+    facts_tell(daemon);
     daemon->stop_timer = loop_add_timer(daemon->loop, stop_try, daemon);
     daemon->sigterm = loop_add_signal(daemon->loop, SIGTERM, stop_requested, daemon);
     daemon->sigint = loop_add_signal(daemon->loop, SIGINT, stop_requested, daemon);

@@ -8,6 +8,7 @@
 
 #include "cluster/corosync/corosync_link.h"
 #include "cluster/corosync/correlation.h"
+#include "cluster/corosync/knet_links.h"
 #include "cluster/transport.h"
 #include "common/base/alloc.h"
 #include "common/base/arena.h"
@@ -20,6 +21,8 @@
 
 enum {
     RECONNECT_MS = 200,
+    DEVICE_MS = 500, // for a quorum device to choose a part
+    DEVICE_POLL_MS = 1000,
     RESEND_MS = 5, // Corosync's buffers are full or it synchronises: milliseconds mostly
 };
 
@@ -38,13 +41,13 @@ struct corosync {
     uint32_t self;
 
     struct corosync_link *link; // NULL: Corosync is not reachable
-    struct loop_source *reconnect, *resend;
+    struct loop_source *reconnect, *resend, *device;
     bool joined; // asked to join the group, and not refused
     bool told_unreachable;
 
     struct correlation correlation;
     struct corosync_link_votes votes;
-    uint32_t token_ms;
+    uint32_t token_ms, consensus_ms;
     uint64_t config_version;
     uint32_t online[REPLICA_MEMBERS_MAX];
     size_t online_count;
@@ -53,6 +56,7 @@ struct corosync {
 
     struct corosync_message *first, *last;
     size_t queued_bytes;
+    struct knet_links *knet;
 };
 
 static void corosync_event(struct corosync *corosync, enum event_level level, const char *name,
@@ -178,7 +182,9 @@ static void nodes_read(struct corosync *corosync)
     corosync->nodes_arena = arena;
     corosync->nodes = nodes;
     corosync->token_ms = corosync_link_token_ms(corosync->link);
+    corosync->consensus_ms = corosync_link_consensus_ms(corosync->link);
     corosync->config_version = corosync_link_config_version(corosync->link);
+    knet_links_watch(corosync->knet, &nodes, corosync->self);
     nodes_mark(corosync);
 }
 
@@ -189,7 +195,20 @@ static void votes_read(struct corosync *corosync)
         return; // likewise
     }
     corosync->votes = votes;
-    correlation_votes(&corosync->correlation, votes.quorum, votes.highest_expected);
+    struct correlation_votes told = {
+        .quorum = votes.quorum,
+        .expected = votes.highest_expected,
+        .device = votes.device_votes,
+        .cast = votes.device_cast,
+    };
+    if (votes.device_votes > 0) {
+        // Detection takes token and consensus, and the device a moment. The vote must last longer
+        // than Corosync goes on believing in a device that it cannot reach any more.
+        told.device_silence_ms = 3 * (int64_t)corosync->token_ms + DEVICE_MS;
+        told.device_wait_ms =
+            told.device_silence_ms + (int64_t)corosync_link_device_timeout_ms(corosync->link);
+    }
+    correlation_take_votes(&corosync->correlation, &told);
 }
 
 // ---- The callbacks of the connection.
@@ -237,6 +256,22 @@ static void on_votes(void *userdata)
     struct corosync *corosync = userdata;
     votes_read(corosync);
     configuration_tell(corosync);
+}
+
+// A quorum device may give or take its vote while the quorum stays, of which nobody is told.
+static void device_due(void *userdata)
+{
+    struct corosync *corosync = userdata;
+    loop_timer_set(corosync->device, clock_now_ms(&corosync->clock) + DEVICE_POLL_MS);
+    uint32_t before = corosync->votes.device_cast;
+    if (corosync->link == NULL || corosync->votes.device_votes == 0) {
+        return;
+    }
+    votes_read(corosync);
+    if (corosync->votes.device_cast != before) {
+        configuration_tell(corosync);
+        corosync->callbacks.turned(corosync->callbacks.userdata);
+    }
 }
 
 static void on_reloaded(void *userdata)
@@ -341,6 +376,27 @@ static int corosync_reload(struct transport *transport, struct error *err)
     return corosync_link_reload(err);
 }
 
+static void corosync_facts(const struct transport *transport, struct arena *arena,
+                           struct transport_facts *ret)
+{
+    const struct corosync *corosync = (const struct corosync *)transport;
+    struct transport_facts facts = {0};
+    if (corosync->link != NULL) {
+        facts = (struct transport_facts){
+            .quorum_votes = corosync->votes.quorum,
+            .expected_votes = corosync->votes.highest_expected,
+            .total_votes = corosync->votes.total,
+            .has_device = corosync->votes.device,
+            .token_ms = corosync->token_ms,
+            .consensus_ms = corosync->consensus_ms,
+        };
+    }
+    if (corosync->link != NULL && arena != NULL) {
+        knet_links_get(corosync->knet, arena, &corosync->nodes, &facts.links, &facts.links_count);
+    }
+    *ret = facts;
+}
+
 static void corosync_describe(const struct transport *transport, struct json *status)
 {
     const struct corosync *corosync = (const struct corosync *)transport;
@@ -354,6 +410,8 @@ static void corosync_describe(const struct transport *transport, struct json *st
     json_put_int(status, "total_votes", votes->total);
     json_put_int(status, "quorum", votes->quorum);
     json_put_int(status, "token_ms", corosync->token_ms);
+    json_put_int(status, "consensus_ms", corosync->consensus_ms);
+    json_put_bool(status, "qdevice", votes->device);
     json_put_int(status, "config_version", (int64_t)corosync->config_version);
     if (corosync->correlation.ring_known) {
         // As Corosync's own tools print it: the sequence in hexadecimal.
@@ -375,8 +433,10 @@ static void corosync_free(struct transport *transport)
     corosync_link_free(corosync->link);
     loop_source_free(corosync->reconnect);
     loop_source_free(corosync->resend);
+    loop_source_free(corosync->device);
     queue_clear(corosync);
     arena_free(corosync->nodes_arena);
+    knet_links_free(corosync->knet);
     free(corosync);
 }
 
@@ -386,6 +446,7 @@ static const struct transport_ops corosync_ops = {
     .nodes = corosync_nodes,
     .set_expected = corosync_set_expected,
     .reload = corosync_reload,
+    .facts = corosync_facts,
     .describe = corosync_describe,
     .config_version = corosync_config_version,
     .free = corosync_free,
@@ -418,9 +479,12 @@ int corosync_new(struct loop *loop, uint32_t self, const struct transport_nodes 
     corosync->self = self;
     host_clock_init(&corosync->clock);
     correlation_init(&corosync->correlation, self);
+    corosync->knet = knet_links_new(loop);
     nodes_copy(corosync, nodes);
     corosync->reconnect = loop_add_timer(loop, corosync_link_connect, corosync);
     corosync->resend = loop_add_timer(loop, resend_due, corosync);
+    corosync->device = loop_add_timer(loop, device_due, corosync);
+    loop_timer_set(corosync->device, 0);
     loop_timer_set(corosync->reconnect, 0);
     *ret = &corosync->base;
     return 0;

@@ -295,7 +295,7 @@ static int open_map(struct corosync_link *link, struct error *err)
     }
     link->has_map = true;
     static const char *const prefixes[] = {"nodelist.", "totem.config_version",
-                                           "runtime.config.totem.token"};
+                                           "runtime.config.totem."};
     int32_t kinds = CMAP_TRACK_ADD | CMAP_TRACK_DELETE | CMAP_TRACK_MODIFY | CMAP_TRACK_PREFIX;
     for (size_t i = 0; i < ARRAY_SIZE(prefixes); i++) {
         cmap_track_handle_t track;
@@ -413,6 +413,19 @@ int corosync_link_send(struct corosync_link *link, const void *bytes, size_t siz
     return code_of(cpg_mcast_joined(link->cpg, CPG_TYPE_AGREED, &vector, 1));
 }
 
+// As configured: they are among the expected votes whether the device is there or not.
+static uint32_t device_votes(struct corosync_link *link)
+{
+    char *model = NULL;
+    if (cmap_get_string(link->map, "quorum.device.model", &model) != CS_OK) {
+        return 0;
+    }
+    free(model);
+    uint32_t votes = 1;
+    (void)cmap_get_uint32(link->map, "quorum.device.votes", &votes); // stays 1
+    return votes;
+}
+
 int corosync_link_votes(struct corosync_link *link, struct corosync_link_votes *ret)
 {
     struct votequorum_info info = {0};
@@ -420,6 +433,9 @@ int corosync_link_votes(struct corosync_link *link, struct corosync_link_votes *
     if (rc != CS_OK) {
         return code_of(rc);
     }
+    bool is_registered = (info.flags & VOTEQUORUM_INFO_QDEVICE_REGISTERED) != 0;
+    bool is_cast = is_registered && (info.flags & VOTEQUORUM_INFO_QDEVICE_ALIVE) != 0 &&
+                   (info.flags & VOTEQUORUM_INFO_QDEVICE_CAST_VOTE) != 0;
     *ret = (struct corosync_link_votes){
         .quorum = info.quorum,
         .expected = info.node_expected_votes,
@@ -427,7 +443,9 @@ int corosync_link_votes(struct corosync_link *link, struct corosync_link_votes *
         .total = info.total_votes,
         .quorate = (info.flags & VOTEQUORUM_INFO_QUORATE) != 0,
         .two_node = (info.flags & VOTEQUORUM_INFO_TWONODE) != 0,
-        .device = (info.flags & VOTEQUORUM_INFO_QDEVICE_REGISTERED) != 0,
+        .device = is_registered,
+        .device_votes = device_votes(link),
+        .device_cast = is_cast ? info.qdevice_votes : 0,
     };
     return 0;
 }
@@ -547,6 +565,20 @@ uint32_t corosync_link_token_ms(struct corosync_link *link)
     uint32_t token = 0;
     (void)cmap_get_uint32(link->map, "runtime.config.totem.token", &token); // stays 0
     return token;
+}
+
+uint32_t corosync_link_consensus_ms(struct corosync_link *link)
+{
+    uint32_t consensus = 0;
+    (void)cmap_get_uint32(link->map, "runtime.config.totem.consensus", &consensus); // stays 0
+    return consensus;
+}
+
+uint32_t corosync_link_device_timeout_ms(struct corosync_link *link)
+{
+    uint32_t timeout = VOTEQUORUM_QDEVICE_DEFAULT_TIMEOUT;
+    (void)cmap_get_uint32(link->map, "quorum.device.timeout", &timeout); // stays as it is
+    return timeout;
 }
 
 uint64_t corosync_link_config_version(struct corosync_link *link)

@@ -47,6 +47,7 @@ int corosync_link_send(struct corosync_link *link, const void *bytes,
 
 struct corosync_link_votes {
     uint32_t quorum, expected, highest_expected, total;
+    uint32_t device_votes, device_cast; // a quorum device's, and what of them it gives us now
     bool quorate, two_node, device;
 };
 int corosync_link_votes(struct corosync_link *link, struct corosync_link_votes *ret) WARN_UNUSED;
@@ -59,5 +60,9 @@ int corosync_link_reload(struct error *err) WARN_UNUSED;
 // member.
 int corosync_link_nodes(struct corosync_link *link, struct arena *arena,
                         struct transport_nodes *ret) WARN_UNUSED;
-uint32_t corosync_link_token_ms(struct corosync_link *link) WARN_UNUSED;       // 0: not known
+// At run time; 0: not known.
+uint32_t corosync_link_token_ms(struct corosync_link *link) WARN_UNUSED;
+uint32_t corosync_link_consensus_ms(struct corosync_link *link) WARN_UNUSED;
+// How long Corosync believes in a quorum device that has fallen silent.
+uint32_t corosync_link_device_timeout_ms(struct corosync_link *link) WARN_UNUSED;
 uint64_t corosync_link_config_version(struct corosync_link *link) WARN_UNUSED; // likewise

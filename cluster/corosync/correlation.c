@@ -42,11 +42,17 @@ void correlation_quorum(struct correlation *correlation, struct correlation_ring
     correlation->quorum_known = true;
 }
 
-void correlation_votes(struct correlation *correlation, uint32_t quorum, uint32_t expected)
+void correlation_take_votes(struct correlation *correlation, const struct correlation_votes *votes)
 {
-    uint32_t majority = expected / 2 + 1;
-    correlation->expected_votes = expected;
-    correlation->quorum_votes = quorum > majority ? quorum : majority;
+    uint32_t majority = votes->expected / 2 + 1;
+    correlation->votes = *votes;
+    correlation->votes.quorum = votes->quorum > majority ? votes->quorum : majority;
+}
+
+// The nodes' own. Where an operator has said how many to expect, the device is not among them.
+static uint32_t expected_of_nodes(const struct correlation_votes *votes)
+{
+    return votes->expected > votes->device ? votes->expected - votes->device : votes->expected;
 }
 
 static uint32_t votes_of(const struct transport_nodes *nodes, uint32_t id)
@@ -57,6 +63,15 @@ static uint32_t votes_of(const struct transport_nodes *nodes, uint32_t id)
         }
     }
     return 0; // not in the configuration: counts for nothing
+}
+
+static uint32_t votes_of_all(const struct transport_nodes *nodes)
+{
+    uint32_t votes = 0;
+    for (size_t i = 0; i < nodes->count; i++) {
+        votes += nodes->nodes[i].votes;
+    }
+    return votes;
 }
 
 // One number for the ring: it must be the same on all its members and differ from all others.
@@ -108,9 +123,10 @@ bool correlation_get(const struct correlation *correlation, const struct transpo
         };
         votes += members[i].votes;
     }
+    const struct correlation_votes *told = &correlation->votes;
     bool quorate = correlation->quorum_known && correlation->quorate &&
                    ring_is_equal(&correlation->quorum_ring, &correlation->group_ring) &&
-                   correlation->quorum_votes > 0 && votes >= correlation->quorum_votes;
+                   told->quorum > 0 && votes + told->cast >= told->quorum;
     bool known = correlation->quorum_known &&
                  ring_is_equal(&correlation->quorum_ring, &correlation->group_ring);
     *ret = (struct replica_configuration){
@@ -119,8 +135,12 @@ bool correlation_get(const struct correlation *correlation, const struct transpo
         .count = correlation->members_count,
         .quorate = quorate,
         .undecided = !known,
-        .quorum_votes = correlation->quorum_votes,
-        .expected_votes = correlation->expected_votes,
+        .quorum_votes = told->quorum,
+        .expected_votes = expected_of_nodes(told),
+        .forced = expected_of_nodes(told) < votes_of_all(nodes),
+        .device_votes = told->cast,
+        .device_silence_ms = told->device_silence_ms,
+        .device_wait_ms = told->device_wait_ms,
     };
     return true;
 }

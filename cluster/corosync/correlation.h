@@ -23,6 +23,15 @@ struct correlation_member {
     uint32_t process;
 };
 
+struct correlation_votes {
+    uint32_t quorum;
+    uint32_t expected; // what the highest of the nodes expects, a quorum device's votes included
+    uint32_t device;   // of these a quorum device's
+    uint32_t cast;     // what that gives to this part now
+    // See struct replica_configuration; 0 without a device.
+    int64_t device_silence_ms, device_wait_ms;
+};
+
 struct correlation {
     uint32_t self;
     struct correlation_member members[REPLICA_MEMBERS_MAX]; // ascending by id
@@ -31,7 +40,7 @@ struct correlation {
     bool ring_known;   // group_ring is that of `members`
     bool quorum_known; // quorum_ring and quorate were told
     bool quorate;
-    uint32_t quorum_votes, expected_votes;
+    struct correlation_votes votes;
 };
 
 void correlation_init(struct correlation *correlation, uint32_t self);
@@ -42,10 +51,9 @@ void correlation_group(struct correlation *correlation, const struct correlation
 void correlation_ring(struct correlation *correlation, struct correlation_ring ring);
 void correlation_quorum(struct correlation *correlation, struct correlation_ring ring,
                         bool quorate);
-// How many votes are a quorum. `expected` is what the highest of the nodes expects: whatever
-// Corosync's options allow, less than a majority of it is not taken for a quorum, as two parts
-// could have it at once (INV-3).
-void correlation_votes(struct correlation *correlation, uint32_t quorum, uint32_t expected);
+// How many votes are a quorum. Whatever Corosync's options allow, less than a majority of those
+// that are expected is not taken for a quorum, as two parts could have it at once (INV-3).
+void correlation_take_votes(struct correlation *correlation, const struct correlation_votes *votes);
 
 // The configuration as it is known now. False: wait, the name of the ring comes next. Without
 // ourselves in the group it is this node alone, not quorate. `members` has room for

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// The chronicle as text: "quorum N expected N epochs EPOCH SESSION LAST …".
+// The chronicle as text: "epochs EPOCH SESSION LAST QUORUM EXPECTED DEVICE …".
 #include "cluster/replica/chronicle.h"
 
 #include <inttypes.h>
@@ -29,29 +29,38 @@ static bool fields_take_word(const struct parse_words *fields, size_t *position,
     return true;
 }
 
+static bool epoch_take(const struct parse_words *fields, size_t *position,
+                       struct chronicle_epoch *ret)
+{
+    uint64_t quorum = 0;
+    uint64_t expected = 0;
+    uint64_t device = 0;
+    struct chronicle_epoch epoch = {0};
+    if (!fields_take(fields, position, &epoch.epoch) ||
+        !fields_take(fields, position, &epoch.session) ||
+        !fields_take(fields, position, &epoch.last_version) ||
+        !fields_take(fields, position, &quorum) || !fields_take(fields, position, &expected) ||
+        !fields_take(fields, position, &device) || quorum > UINT32_MAX || expected > UINT32_MAX) {
+        return false;
+    }
+    epoch.quorum = (uint32_t)quorum;
+    epoch.expected = (uint32_t)expected;
+    epoch.device = device != 0;
+    *ret = epoch;
+    return true;
+}
+
 static bool chronicle_parse_fields(struct chronicle *chronicle, const struct parse_words *fields)
 {
     size_t at = 0;
-    uint64_t number = 0;
-    if (!fields_take_word(fields, &at, "quorum") || !fields_take(fields, &at, &number)) {
-        return false;
-    }
-    chronicle->quorum = (uint32_t)number;
-    if (!fields_take_word(fields, &at, "expected") || !fields_take(fields, &at, &number)) {
-        return false;
-    }
-    chronicle->expected = (uint32_t)number;
     if (!fields_take_word(fields, &at, "epochs")) {
         return false;
     }
-    struct chronicle_epoch epoch;
-    while (chronicle->epochs_count < CHRONICLE_EPOCHS_MAX &&
-           fields_take(fields, &at, &epoch.epoch)) {
-        if (!fields_take(fields, &at, &epoch.session) ||
-            !fields_take(fields, &at, &epoch.last_version)) {
+    while (chronicle->epochs_count < CHRONICLE_EPOCHS_MAX && at < fields->count) {
+        if (!epoch_take(fields, &at, &chronicle->epochs[chronicle->epochs_count])) {
             return false;
         }
-        chronicle->epochs[chronicle->epochs_count++] = epoch;
+        chronicle->epochs_count++;
     }
     return at == fields->count;
 }
@@ -72,19 +81,19 @@ char *chronicle_format(const struct chronicle *chronicle, struct arena *arena)
 {
     struct strbuf text;
     strbuf_init(&text);
-    strbuf_appendf(&text, "quorum %" PRIu32 " expected %" PRIu32 " epochs", chronicle->quorum,
-                   chronicle->expected);
+    strbuf_append(&text, "epochs");
     for (size_t i = 0; i < chronicle->epochs_count; i++) {
         const struct chronicle_epoch *epoch = &chronicle->epochs[i];
-        strbuf_appendf(&text, " %" PRIu64 " %" PRIu64 " %" PRIu64, epoch->epoch, epoch->session,
-                       epoch->last_version);
+        strbuf_appendf(&text, " %" PRIu64 " %" PRIu64 " %" PRIu64 " %" PRIu32 " %" PRIu32 " %d",
+                       epoch->epoch, epoch->session, epoch->last_version, epoch->quorum,
+                       epoch->expected, epoch->device ? 1 : 0);
     }
     char *result = arena_strdup(arena, strbuf_text(&text));
     strbuf_done(&text);
     return result;
 }
 
-void chronicle_begin(struct chronicle *chronicle, uint64_t epoch, uint64_t session,
+void chronicle_begin(struct chronicle *chronicle, const struct chronicle_epoch *epoch,
                      uint64_t last_version)
 {
     if (chronicle->epochs_count == CHRONICLE_EPOCHS_MAX) {
@@ -95,8 +104,15 @@ void chronicle_begin(struct chronicle *chronicle, uint64_t epoch, uint64_t sessi
     if (chronicle->epochs_count > 0) {
         chronicle->epochs[chronicle->epochs_count - 1].last_version = last_version;
     }
-    chronicle->epochs[chronicle->epochs_count++] =
-        (struct chronicle_epoch){.epoch = epoch, .session = session};
+    struct chronicle_epoch *added = &chronicle->epochs[chronicle->epochs_count++];
+    *added = *epoch;
+    added->last_version = 0;
+}
+
+struct chronicle_epoch chronicle_last(const struct chronicle *chronicle)
+{
+    return chronicle->epochs_count > 0 ? chronicle->epochs[chronicle->epochs_count - 1]
+                                       : (struct chronicle_epoch){0};
 }
 
 static const struct chronicle_epoch *chronicle_find(const struct chronicle *chronicle,
@@ -110,6 +126,12 @@ static const struct chronicle_epoch *chronicle_find(const struct chronicle *chro
     return NULL;
 }
 
+// Whether the history has had that epoch, or one of its time, and does not tell of it any more.
+static bool chronicle_has_forgotten(const struct chronicle *chronicle, uint64_t epoch)
+{
+    return chronicle->epochs_count == CHRONICLE_EPOCHS_MAX && epoch < chronicle->epochs[0].epoch;
+}
+
 bool chronicle_covers(const struct chronicle *theirs, uint64_t their_last_version,
                       const struct chronicle *mine, uint64_t version)
 {
@@ -119,9 +141,53 @@ bool chronicle_covers(const struct chronicle *theirs, uint64_t their_last_versio
     }
     const struct chronicle_epoch *same = chronicle_find(theirs, ours->epoch);
     if (same == NULL) {
-        // Forgotten there, or never begun.
-        return theirs->epochs_count > 0 && ours->epoch < theirs->epochs[0].epoch;
+        return chronicle_has_forgotten(theirs, ours->epoch);
     }
     uint64_t last_version = same->last_version > 0 ? same->last_version : their_last_version;
     return same->session == ours->session && version <= last_version;
+}
+
+// Where the epoch ends in a history that ends with `last_version`.
+static uint64_t epoch_end(const struct chronicle_epoch *epoch, uint64_t last_version)
+{
+    return epoch->last_version > 0 ? epoch->last_version : last_version;
+}
+
+// Whether those who went on with `theirs` after the common epoch must have known all that was
+// confirmed in it: one of them was among any who could have confirmed something.
+static bool successors_knew(const struct chronicle *theirs, const struct chronicle_epoch *common)
+{
+    for (size_t i = 0; i < theirs->epochs_count; i++) {
+        const struct chronicle_epoch *next = &theirs->epochs[i];
+        if (next->epoch > common->epoch) {
+            uint32_t expected =
+                common->expected > next->expected ? common->expected : next->expected;
+            return (uint64_t)next->quorum + common->quorum > expected;
+        }
+    }
+    return true;
+}
+
+enum chronicle_loss chronicle_compare(const struct chronicle *mine, uint64_t my_last_version,
+                                      const struct chronicle *theirs, uint64_t their_last_version)
+{
+    for (size_t i = mine->epochs_count; i > 0; i--) {
+        const struct chronicle_epoch *ours = &mine->epochs[i - 1];
+        const struct chronicle_epoch *same = chronicle_find(theirs, ours->epoch);
+        uint64_t our_end = epoch_end(ours, my_last_version);
+        if (same != NULL && same->session == ours->session) {
+            if (our_end <= epoch_end(same, their_last_version)) {
+                return CHRONICLE_LOSS_NONE;
+            }
+            return successors_knew(theirs, ours) ? CHRONICLE_LOSS_TAIL : CHRONICLE_LOSS_CONFIRMED;
+        }
+        if (chronicle_has_forgotten(theirs, ours->epoch)) {
+            return CHRONICLE_LOSS_NONE; // too long ago to tell
+        }
+        // An epoch of its own. Its first change is that it began, which alone is nothing.
+        if (our_end > ours->epoch << REPLICA_EPOCH_SHIFT) {
+            return CHRONICLE_LOSS_CONFIRMED;
+        }
+    }
+    return CHRONICLE_LOSS_NONE;
 }

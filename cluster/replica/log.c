@@ -15,6 +15,8 @@
 
 enum {
     GRAVES_MAX = 8192, // deleted keys that are remembered for readers
+    ENTRY_BYTES = 128, // what an entry or a change takes beside its texts, about
+    LEASE_ENTRIES_MAX = 65536,
 };
 
 static const uint64_t COUNTER_MASK = (UINT64_C(1) << REPLICA_EPOCH_SHIFT) - 1;
@@ -46,6 +48,7 @@ void log_forget_entries(struct log *log)
         entry_done(&log->entries[i]);
     }
     log->entries_count = 0;
+    log->entries_bytes = 0;
 }
 
 void log_done(struct log *log)
@@ -57,6 +60,22 @@ void log_done(struct log *log)
     leases_done(&log->delivered_leases);
     leases_done(&log->committed_leases);
     map_done(&log->graves);
+    recent_done(&log->recent);
+}
+
+struct message_position log_position(const struct log *log)
+{
+    return (struct message_position){
+        .version = log->last_version,
+        .digest = log->delivered.digest + log->delivered_leases.digest,
+    };
+}
+
+void log_move(struct log *log, uint64_t version)
+{
+    log->last_version = version;
+    struct message_position position = log_position(log);
+    recent_add(&log->recent, NULL, &position);
 }
 
 // --- delivering ----------------------------------------------------------------------------------
@@ -85,8 +104,22 @@ static void log_change(struct replica *replica, enum replica_stream stream,
         table_remove(&log->delivered, key);
     }
     if (stream == STREAM_DURABLE) {
-        map_put(&replica->dirty, key, NULL);
+        dirty_note(replica, key);
     }
+}
+
+// The entry is complete.
+static void log_close(struct log *log, struct log_entry *entry)
+{
+    entry->size_bytes = ENTRY_BYTES;
+    for (size_t i = 0; i < entry->changes_count; i++) {
+        const struct log_change *change = &entry->changes[i];
+        entry->size_bytes +=
+            ENTRY_BYTES + strlen(change->key) + (change->row != NULL ? change->row->size_bytes : 0);
+    }
+    log->entries_bytes += entry->size_bytes;
+    struct message_position position = log_position(log);
+    recent_add(&log->recent, entry, &position);
 }
 
 void log_write_own(struct replica *replica, const char *key, const char *value, uint64_t version)
@@ -96,6 +129,23 @@ void log_write_own(struct replica *replica, const char *key, const char *value, 
     entry->changes_count = 1;
     log_change(replica, STREAM_DURABLE, entry->changes, key,
                table_row_new(key, value, strlen(value), version));
+    log_close(&replica->logs[STREAM_DURABLE], entry);
+}
+
+// What is accepted waits in memory until enough members have acknowledged it. Acknowledgements are
+// ordered like all else, so that all members are at the limit at the same point.
+static int room_decide(const struct replica *replica, const struct replica_request *request,
+                       const char **ret_reason)
+{
+    const struct log *log = &replica->logs[mutation_stream(request)];
+    bool is_full = request->kind == REPLICA_REQUEST_TXN
+                       ? log->entries_bytes > REPLICA_UNCOMMITTED_MAX
+                       : log->entries_count > LEASE_ENTRIES_MAX;
+    if (is_full) {
+        *ret_reason = "too much waits for the other members to acknowledge it";
+        return request->kind == REPLICA_REQUEST_TXN ? -EAGAIN : -EBUSY;
+    }
+    return 0;
 }
 
 // Whether a transaction is accepted: by the lease that guards it and the versions it expects. Sets
@@ -130,18 +180,51 @@ static int txn_decide(const struct replica *replica, const struct replica_reques
     return 0;
 }
 
-static void txn_accept(struct replica *replica, const struct replica_request *request,
-                       struct log_entry *entry)
+// By key, and among equal ones as they stood.
+static int ops_compare(const void *a, const void *b)
 {
-    enum replica_stream stream = mutation_stream(request);
-    entry->changes = alloc_zero(request->ops_count * sizeof(*entry->changes));
-    entry->changes_count = request->ops_count;
+    const struct replica_op *left = *(const struct replica_op *const *)a;
+    const struct replica_op *right = *(const struct replica_op *const *)b;
+    int order = strcmp(left->key, right->key);
+    return order != 0 ? order : (left > right) - (left < right);
+}
+
+// Ascending, since tables are sorted arrays: what is added at the end costs least. Of several
+// writes of one key only the last one is a change: one version of a key has one value.
+static const struct replica_op **ops_sort(const struct replica_request *request,
+                                          struct arena *arena, size_t *ret_count)
+{
+    const struct replica_op **sorted =
+        arena_array_of(arena, const struct replica_op *, request->ops_count);
     for (size_t i = 0; i < request->ops_count; i++) {
-        const struct replica_op *op = &request->ops[i];
+        sorted[i] = &request->ops[i];
+    }
+    qsort(sorted, request->ops_count, sizeof(*sorted), ops_compare);
+    size_t count = 0;
+    for (size_t i = 0; i < request->ops_count; i++) {
+        bool is_last =
+            i + 1 == request->ops_count || strcmp(sorted[i]->key, sorted[i + 1]->key) != 0;
+        if (is_last) {
+            sorted[count++] = sorted[i];
+        }
+    }
+    *ret_count = count;
+    return sorted;
+}
+
+static void txn_accept(struct replica *replica, const struct turn *turn,
+                       const struct replica_request *request, struct log_entry *entry)
+{
+    size_t count;
+    const struct replica_op **ops = ops_sort(request, turn->arena, &count);
+    entry->changes = alloc_zero(count * sizeof(*entry->changes));
+    entry->changes_count = count;
+    for (size_t i = 0; i < count; i++) {
+        const struct replica_op *op = ops[i];
         struct table_row *row =
             op->value == NULL ? NULL
                               : table_row_new(op->key, op->value, op->size_bytes, entry->version);
-        log_change(replica, stream, &entry->changes[i], op->key, row);
+        log_change(replica, mutation_stream(request), &entry->changes[i], op->key, row);
     }
 }
 
@@ -166,10 +249,15 @@ static void mutation_apply(struct replica *replica, const struct turn *turn,
     struct lease_record record;
     assert(session->counter < COUNTER_MASK);
     uint64_t version = (session->epoch << REPLICA_EPOCH_SHIFT) | (session->counter + 1);
-    int rc = request->kind == REPLICA_REQUEST_TXN
-                 ? txn_decide(replica, request, &cause, &reason)
-                 : leases_decide(&replica->logs[STREAM_VOLATILE].delivered_leases, request, version,
-                                 &record, &reason);
+    int rc = room_decide(replica, request, &reason);
+    if (rc < 0) {
+        request_refused_now(replica, turn, sequence, rc, reason);
+        return;
+    }
+    rc = request->kind == REPLICA_REQUEST_TXN
+             ? txn_decide(replica, request, &cause, &reason)
+             : leases_decide(&replica->logs[STREAM_VOLATILE].delivered_leases, request, version,
+                             &record, &reason);
     if (rc < 0) {
         request_refused(replica, sequence, rc, reason, cause);
         return;
@@ -178,10 +266,11 @@ static void mutation_apply(struct replica *replica, const struct turn *turn,
     struct log_entry *entry = log_append(&replica->logs[stream], version);
     entry->sequence = sequence;
     if (request->kind == REPLICA_REQUEST_TXN) {
-        txn_accept(replica, request, entry);
+        txn_accept(replica, turn, request, entry);
     } else {
         lease_accept(replica, turn, request->lease, &record, entry);
     }
+    log_close(&replica->logs[stream], entry);
     request_accepted(replica, sequence);
 }
 
@@ -206,24 +295,38 @@ static bool assembly_add(struct assembly *assembly, const struct message_part *p
     return assembly->next_part == part->parts;
 }
 
+static void mutation_take(struct replica *replica, const struct turn *turn, uint32_t sender,
+                          uint64_t sequence, const void *bytes, size_t size_bytes)
+{
+    struct replica_request request;
+    int rc = mutation_parse(bytes, size_bytes, turn->arena, &request);
+    if (rc < 0) {
+        message_ignored(turn, sender, size_bytes, "malformed mutation");
+        return;
+    }
+    mutation_apply(replica, turn, &request, sender == replica->self ? sequence : 0);
+    requests_answer_refused(replica, turn);
+}
+
 void mutation_deliver(struct replica *replica, const struct turn *turn, uint32_t sender,
                       struct member *member, const struct message_part *part)
 {
     struct assembly *assembly = &member->assembly;
-    if (!assembly_add(assembly, part)) {
-        return;
+    if (sender == replica->self) {
+        request_part_delivered(replica, part->size_bytes);
     }
-    struct replica_request request;
-    int rc = mutation_parse(strbuf_text(&assembly->bytes), assembly->bytes.size_bytes, turn->arena,
-                            &request);
-    if (rc < 0) {
-        message_ignored(turn, sender, assembly->bytes.size_bytes, "malformed mutation");
-    } else {
-        mutation_apply(replica, turn, &request, sender == replica->self ? part->sequence : 0);
-        requests_answer_refused(replica, turn);
+    if (part->parts == 1) {
+        // Leases overtake what travels in parts.
+        mutation_take(replica, turn, sender, part->sequence, part->bytes, part->size_bytes);
+    } else if (assembly_add(assembly, part)) {
+        mutation_take(replica, turn, sender, part->sequence, strbuf_text(&assembly->bytes),
+                      assembly->bytes.size_bytes);
+        strbuf_done(&assembly->bytes);
+        *assembly = (struct assembly){0};
     }
-    strbuf_done(&assembly->bytes);
-    *assembly = (struct assembly){0};
+    if (sender == replica->self) {
+        requests_send(replica, turn);
+    }
 }
 
 // --- committing ----------------------------------------------------------------------------------
@@ -312,6 +415,7 @@ static void log_commit(struct replica *replica, const struct turn *turn, struct 
         if (entry->sequence != 0) {
             request_committed(replica, turn, entry->sequence, entry->version, entry->record.term);
         }
+        log->entries_bytes -= entry->size_bytes;
         entry_done(entry);
     }
     log->entries_count -= count;
@@ -390,7 +494,7 @@ static uint64_t acks_agreed(const struct replica *replica, enum replica_stream s
             const struct member *member = &replica->members[n];
             votes += member->acks[stream] >= version ? member->votes : 0;
         }
-        if (votes >= replica->threshold_votes && version > agreed) {
+        if (votes >= replica->session.threshold_votes && version > agreed) {
             agreed = version;
         }
     }

@@ -14,7 +14,13 @@ enum {
     MESSAGE_MAGIC = 0x52414848, // "HHAR"
     FLAG_LEASES_KNOWN = 1,
     FLAG_TRANSFER = 2, // shifted by the stream
-    FLAGS_ALL = 7,
+    FLAG_DEVICE = 8,
+    FLAGS_ALL = 15,
+    FLAG_STATE_DEVICE = 1,
+    FLAG_STATE_WHOLE = 2,
+    FLAGS_STATE_ALL = 3,
+    FORMAT_OF_STATE = 1, // for ever
+    EXTENSION_MAX = 4096,
 };
 
 static void positions_format(const struct message_position *positions, struct strbuf *out)
@@ -33,27 +39,47 @@ static void positions_parse(struct wire_reader *reader, struct message_position 
     }
 }
 
+// What a later format has to add goes into the extension, so that this one can still read it.
 static void state_format(const struct message_state *state, struct strbuf *out)
 {
+    unsigned flags = (state->device ? (unsigned)FLAG_STATE_DEVICE : 0U) |
+                     (state->whole ? (unsigned)FLAG_STATE_WHOLE : 0U);
+    wire_put_u8(out, state->formats.lowest);
+    wire_put_u8(out, state->formats.highest);
+    wire_put_u8(out, (uint8_t)flags);
     wire_put_u64(out, state->attempt);
     wire_put_u64(out, state->promised);
     wire_put_u32(out, state->quorum);
     wire_put_u32(out, state->expected);
+    wire_put_u64(out, state->exclusive);
     positions_format(state->streams, out);
+    wire_put_bytes(out, state->extension_bytes > 0 ? state->extension : "", state->extension_bytes);
 }
 
 static void state_parse(struct wire_reader *reader, struct message_state *ret)
 {
+    ret->formats.lowest = wire_get_u8(reader);
+    ret->formats.highest = wire_get_u8(reader);
+    unsigned flags = wire_get_u8(reader);
+    ret->device = (flags & FLAG_STATE_DEVICE) != 0;
+    ret->whole = (flags & FLAG_STATE_WHOLE) != 0;
     ret->attempt = wire_get_u64(reader);
     ret->promised = wire_get_u64(reader);
     ret->quorum = wire_get_u32(reader);
     ret->expected = wire_get_u32(reader);
+    ret->exclusive = wire_get_u64(reader);
     positions_parse(reader, ret->streams);
+    ret->extension = wire_get_bytes(reader, &ret->extension_bytes);
+    if (ret->formats.lowest == 0 || ret->formats.lowest > ret->formats.highest ||
+        (flags & ~(unsigned)FLAGS_STATE_ALL) != 0 || ret->extension_bytes > EXTENSION_MAX) {
+        reader->failed = true;
+    }
 }
 
 static void decision_format(const struct message_decision *decision, struct strbuf *out)
 {
     unsigned flags = decision->leases_known ? FLAG_LEASES_KNOWN : 0U;
+    flags |= decision->device ? (unsigned)FLAG_DEVICE : 0U;
     for (size_t i = 0; i < STREAM_MAX; i++) {
         flags |= decision->transfer[i] ? (unsigned)FLAG_TRANSFER << i : 0U;
     }
@@ -102,6 +128,7 @@ static void decision_parse(struct wire_reader *reader, struct arena *arena,
         reader->failed = true;
     }
     ret->leases_known = (flags & FLAG_LEASES_KNOWN) != 0;
+    ret->device = (flags & FLAG_DEVICE) != 0;
     for (size_t i = 0; i < STREAM_MAX; i++) {
         ret->transfer[i] = (flags & ((unsigned)FLAG_TRANSFER << i)) != 0;
         ret->donors[i] = wire_get_u32(reader);
@@ -116,6 +143,7 @@ static void part_format(const struct message *message, struct strbuf *out)
     assert(part->size_bytes <= MESSAGE_PART_MAX);
     if (message->kind == MESSAGE_SNAPSHOT) {
         wire_put_u8(out, (uint8_t)part->stream);
+        wire_put_u8(out, part->recent ? 1 : 0);
     } else {
         wire_put_u64(out, part->sequence);
     }
@@ -128,7 +156,9 @@ static void part_parse(struct wire_reader *reader, enum message_kind kind, struc
 {
     if (kind == MESSAGE_SNAPSHOT) {
         uint8_t stream = wire_get_u8(reader);
-        reader->failed = reader->failed || stream >= STREAM_MAX;
+        uint8_t recent = wire_get_u8(reader);
+        reader->failed = reader->failed || stream >= STREAM_MAX || recent > 1;
+        ret->recent = recent == 1;
         ret->stream = stream == STREAM_VOLATILE ? STREAM_VOLATILE : STREAM_DURABLE;
     } else {
         ret->sequence = wire_get_u64(reader);
@@ -148,7 +178,7 @@ void message_format(const struct message *message, struct arena *arena, const vo
     struct strbuf out;
     strbuf_init(&out);
     wire_put_u32(&out, MESSAGE_MAGIC);
-    wire_put_u8(&out, MESSAGE_FORMAT);
+    wire_put_u8(&out, message->kind == MESSAGE_STATE ? FORMAT_OF_STATE : message->format);
     wire_put_u8(&out, (uint8_t)message->kind);
     wire_put_u16(&out, 0);
     wire_put_u64(&out, message->boot_id);
@@ -210,23 +240,55 @@ static void body_parse(struct wire_reader *reader, struct arena *arena, struct m
     }
 }
 
-int message_parse(const void *bytes, size_t size_bytes, struct arena *arena, struct message *ret)
+static int header_parse(struct wire_reader *reader, uint8_t *ret_kind, struct message *ret)
+{
+    uint32_t magic = wire_get_u32(reader);
+    ret->format = wire_get_u8(reader);
+    *ret_kind = wire_get_u8(reader);
+    uint16_t reserved = wire_get_u16(reader);
+    ret->boot_id = wire_get_u64(reader);
+    ret->ring = wire_get_u64(reader);
+    ret->epoch = wire_get_u64(reader);
+    bool is_good = !reader->failed && magic == MESSAGE_MAGIC && reserved == 0 && ret->format != 0 &&
+                   *ret_kind != 0;
+    return is_good ? 0 : -EBADMSG;
+}
+
+int message_parse_header(const void *bytes, size_t size_bytes, struct message *ret)
 {
     struct wire_reader reader = wire_reader_of(bytes, size_bytes);
-    if (wire_get_u32(&reader) != MESSAGE_MAGIC) {
+    struct message message = {0};
+    uint8_t kind = 0;
+    int rc = header_parse(&reader, &kind, &message);
+    if (rc == 0) {
+        message.kind = (enum message_kind)kind;
+        *ret = message;
+    }
+    return rc;
+}
+
+int message_parse(const void *bytes, size_t size_bytes, const struct message_formats *formats,
+                  struct arena *arena, struct message *ret)
+{
+    static const struct message_formats spoken = {MESSAGE_FORMAT_LOWEST, MESSAGE_FORMAT_HIGHEST};
+    const struct message_formats *known = formats != NULL ? formats : &spoken;
+    struct wire_reader reader = wire_reader_of(bytes, size_bytes);
+    struct message message = {0};
+    uint8_t kind = 0;
+    int rc = header_parse(&reader, &kind, &message);
+    if (rc < 0) {
+        return rc;
+    }
+    bool is_spoken = kind == MESSAGE_STATE
+                         ? message.format == FORMAT_OF_STATE
+                         : message.format >= known->lowest && message.format <= known->highest;
+    if (!is_spoken) {
+        return -EPROTONOSUPPORT;
+    }
+    if (kind >= MESSAGE_KIND_MAX) {
         return -EBADMSG;
     }
-    if (wire_get_u8(&reader) != MESSAGE_FORMAT) {
-        return reader.failed ? -EBADMSG : -EPROTONOSUPPORT;
-    }
-    uint8_t kind = wire_get_u8(&reader);
-    if (kind < MESSAGE_STATE || kind >= MESSAGE_KIND_MAX || wire_get_u16(&reader) != 0) {
-        return -EBADMSG;
-    }
-    struct message message = {.kind = (enum message_kind)kind};
-    message.boot_id = wire_get_u64(&reader);
-    message.ring = wire_get_u64(&reader);
-    message.epoch = wire_get_u64(&reader);
+    message.kind = (enum message_kind)kind;
     body_parse(&reader, arena, &message);
     if (!wire_is_complete(&reader)) {
         return -EBADMSG;

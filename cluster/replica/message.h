@@ -3,6 +3,7 @@
 // what a message means and whether it is believed is decided by who delivers it.
 #pragma once
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -27,7 +28,10 @@ enum message_kind {
 enum replica_stream { STREAM_DURABLE, STREAM_VOLATILE, STREAM_MAX };
 
 enum {
-    MESSAGE_FORMAT = 1,
+    // The forms that this version of the program speaks. All members of a session use one, which
+    // the decision names. Header and STATE have the same form in all of them.
+    MESSAGE_FORMAT_LOWEST = 1,
+    MESSAGE_FORMAT_HIGHEST = 1,
     MESSAGE_PART_MAX = REPLICA_MESSAGE_MAX - 128,                   // bytes of a part
     MESSAGE_PARTS_MAX = 2 * (REPLICA_STORE_MAX / MESSAGE_PART_MAX), // a snapshot has some overhead
 };
@@ -38,11 +42,22 @@ struct message_position {
     uint64_t digest;
 };
 
+struct message_formats {
+    uint8_t lowest, highest;
+};
+
 struct message_state {
-    uint64_t attempt;          // counts the states that this process has sent
-    uint64_t promised;         // the highest epoch it has promised
-    uint32_t quorum, expected; // votes, as they were in the last epoch it adopted
+    struct message_formats formats; // that its sender speaks
+    bool device;                    // its last epoch counted on a quorum device
+    bool whole;                     // it wants no catching up by recent changes
+    uint64_t attempt;               // counts the states that this process has sent
+    uint64_t promised;              // the highest epoch it has promised
+    uint32_t quorum, expected;      // votes, as they were in the last epoch it adopted
+    // The session that it served last, if nobody else can have had the quorum since; else 0.
+    uint64_t exclusive;
     struct message_position streams[STREAM_MAX];
+    const void *extension; // what later formats add; kept, not understood
+    size_t extension_bytes;
 };
 
 struct message_participant {
@@ -54,6 +69,7 @@ struct message_participant {
 struct message_decision {
     uint64_t epoch;
     bool leases_known; // false: grants may have been lost with the memory of their witnesses
+    bool device;       // a quorum device's votes count in place of members that are missing
     uint32_t donors[STREAM_MAX]; // whose history is adopted; volatile: 0 when nobody has one
     bool transfer[STREAM_MAX];   // someone needs it
     struct message_position streams[STREAM_MAX];    // the donors'
@@ -63,6 +79,7 @@ struct message_decision {
 
 struct message_part {
     enum replica_stream stream; // snapshot
+    bool recent;                // snapshot: the last changes only
     uint64_t sequence;          // mutation: the sender's number of the request
     uint32_t part, parts;       // 0 … parts − 1
     const void *bytes;
@@ -71,6 +88,7 @@ struct message_part {
 
 struct message {
     enum message_kind kind;
+    uint8_t format;   // STATE: not looked at
     uint64_t boot_id; // of the sender
     uint64_t ring;    // states and decisions: the configuration; all others: the session
     uint64_t epoch;
@@ -83,8 +101,11 @@ struct message {
 // In the arena. A well-formed message is never longer than REPLICA_MESSAGE_MAX.
 void message_format(const struct message *message, struct arena *arena, const void **ret_bytes,
                     size_t *ret_size_bytes);
-// 0; -EPROTONOSUPPORT: a format of another version; -EBADMSG. Texts and lists are in the arena, the
-// bytes of a part point into `bytes`. A message that is read has exactly one form: formatting it
-// gives the same bytes.
-int message_parse(const void *bytes, size_t size_bytes, struct arena *arena,
-                  struct message *ret) WARN_UNUSED;
+// 0; -EPROTONOSUPPORT: not one of these formats (NULL: of those that the program speaks); -EBADMSG.
+// Texts and lists are in the arena, the bytes of a part point into `bytes`. A message that is read
+// has exactly one form: formatting it gives the same bytes.
+int message_parse(const void *bytes, size_t size_bytes, const struct message_formats *formats,
+                  struct arena *arena, struct message *ret) WARN_UNUSED;
+// Only kind, format, boot_id, ring and epoch: they stand in the same places in all formats, and the
+// kind may be one that is not known here. -EBADMSG.
+int message_parse_header(const void *bytes, size_t size_bytes, struct message *ret) WARN_UNUSED;

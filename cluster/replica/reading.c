@@ -25,6 +25,11 @@ enum replica_mode replica_mode(const struct replica *replica)
     return REPLICA_MODE_NO_QUORUM;
 }
 
+uint32_t replica_threshold_votes(const struct replica *replica)
+{
+    return replica->threshold_votes;
+}
+
 uint64_t replica_epoch(const struct replica *replica)
 {
     return replica->logs[STREAM_DURABLE].last_version >> REPLICA_EPOCH_SHIFT;
@@ -128,6 +133,11 @@ bool replica_find_lease(const struct replica *replica, int64_t now_ms, const cha
     }
     ret->breakable_in_ms = left_ms > 0 ? left_ms : 0;
     return record != NULL;
+}
+
+uint64_t replica_checksum(const struct replica *replica)
+{
+    return replica->logs[STREAM_DURABLE].committed.digest;
 }
 
 static void digest_add(struct strbuf *digests, struct arena *arena, const struct table *table)

@@ -16,6 +16,9 @@ enum {
     STALL_MS_MIN = 2000,
     BACKLOG_MAX_BYTES =
         2 * REPLICA_TXN_MAX, // what a member that is still receiving a history keeps
+    BATCHES_MAX = 4, // under way; while a disk stands still the changes of a key are collected
+    BATCHES_MAX_BYTES = REPLICA_TXN_MAX,
+    DIRTY_MAX = 65536, // keys beyond the rows there are, for which it is easier to write all
 };
 
 // --- effects -------------------------------------------------------------------------------------
@@ -46,12 +49,16 @@ void effect_add_event(const struct turn *turn, const struct event *event)
 void message_send(struct replica *replica, const struct turn *turn, struct message *message)
 {
     message->boot_id = replica->boot_id;
+    if (message->kind != MESSAGE_STATE && message->kind != MESSAGE_DECISION) {
+        message->format = replica->session.format;
+    }
     if (message->kind == MESSAGE_STATE || message->kind == MESSAGE_DECISION) {
         message->ring = replica->ring;
         message->epoch = replica->promised;
     } else {
         message->ring = replica->session.id;
         message->epoch = replica->session.epoch;
+        replica->session.own_sent++;
     }
     struct replica_effect *effect = effect_add(turn, REPLICA_EFFECT_MULTICAST);
     message_format(message, turn->arena, &effect->bytes, &effect->size_bytes);
@@ -67,47 +74,86 @@ void message_ignored(const struct turn *turn, uint32_t sender, size_t size_bytes
     effect_add_event(turn, event);
 }
 
-static void batch_add_row(const struct turn *turn, struct replica_effect *effect,
-                          struct replica_row *rows, const char *key, const struct table_row *row)
+void dirty_note(struct replica *replica, const char *key)
 {
-    struct replica_row *copy = &rows[effect->rows_count++];
-    copy->key = arena_strdup(turn->arena, key);
-    copy->version = effect->last_version;
-    if (row != NULL) {
-        copy->value = arena_memdup(turn->arena, row->value, row->size_bytes);
-        copy->size_bytes = row->size_bytes;
-        copy->version = row->version;
+    if (replica->dirty_all) {
+        return;
+    }
+    map_put(&replica->dirty, key, NULL);
+    if (replica->dirty.count > replica->logs[STREAM_DURABLE].delivered.rows.count + DIRTY_MAX) {
+        map_clear(&replica->dirty);
+        replica->dirty_all = true;
     }
 }
 
-void batch_write(struct replica *replica, const struct turn *turn, enum batch_kind kind,
-                 bool replace_all)
+static void batch_done(struct batch *batch)
 {
-    const struct log *log = &replica->logs[STREAM_DURABLE];
-    const struct map *keys = replace_all ? &log->delivered.rows : &replica->dirty;
-    struct replica_row *rows = arena_array_of(turn->arena, struct replica_row, keys->count);
-    struct replica_effect *effect = effect_add(turn, REPLICA_EFFECT_PERSIST);
-    effect->batch = ++replica->batch_number;
-    effect->replace_all = replace_all;
-    effect->epoch = replica->promised;
-    effect->last_version = log->last_version;
-    effect->rows = rows;
-    map_each (entry, keys) {
-        batch_add_row(turn, effect, rows, entry->key, table_find(&log->delivered, entry->key));
+    for (size_t i = 0; i < batch->changes_count; i++) {
+        free(batch->changes[i].key);
+        table_row_free(batch->changes[i].row);
     }
-    map_clear(&replica->dirty);
+    free(batch->changes);
+}
 
+static struct batch *batch_add(struct replica *replica, enum batch_kind kind)
+{
     if (replica->batches_count == replica->batches_capacity) {
         replica->batches_capacity = 2 * replica->batches_capacity + 4;
         replica->batches =
             alloc_resize(replica->batches, replica->batches_capacity * sizeof(*replica->batches));
     }
-    replica->batches[replica->batches_count++] = (struct batch){
-        .number = effect->batch,
+    struct batch *batch = &replica->batches[replica->batches_count++];
+    *batch = (struct batch){
+        .number = ++replica->batch_number,
         .kind = kind,
         .session = replica->session.id,
-        .last_version = effect->last_version,
+        .last_version = replica->logs[STREAM_DURABLE].last_version,
     };
+    return batch;
+}
+
+// The rows are shared with the batch, which lives until it is persisted.
+static void batch_fill(struct replica *replica, struct batch *batch, const struct map *keys)
+{
+    const struct table *delivered = &replica->logs[STREAM_DURABLE].delivered;
+    batch->changes = alloc_zero(keys->count * sizeof(*batch->changes));
+    map_each (entry, keys) {
+        struct table_row *row = table_find(delivered, entry->key);
+        batch->changes[batch->changes_count++] = (struct log_change){
+            .key = alloc_strdup(entry->key),
+            .row = row != NULL ? table_row_share(row) : NULL,
+        };
+        batch->size_bytes += strlen(entry->key) + (row != NULL ? row->size_bytes : 0);
+    }
+    replica->batches_bytes += batch->size_bytes;
+}
+
+void batch_write(struct replica *replica, const struct turn *turn, enum batch_kind kind)
+{
+    struct batch *batch = batch_add(replica, kind);
+    batch_fill(replica, batch,
+               replica->dirty_all ? &replica->logs[STREAM_DURABLE].delivered.rows
+                                  : &replica->dirty);
+    struct replica_row *rows =
+        arena_array_of(turn->arena, struct replica_row, batch->changes_count);
+    for (size_t i = 0; i < batch->changes_count; i++) {
+        const struct table_row *row = batch->changes[i].row;
+        rows[i] = (struct replica_row){
+            .key = batch->changes[i].key,
+            .value = row != NULL ? row->value : NULL,
+            .size_bytes = row != NULL ? row->size_bytes : 0,
+            .version = row != NULL ? row->version : batch->last_version,
+        };
+    }
+    struct replica_effect *effect = effect_add(turn, REPLICA_EFFECT_PERSIST);
+    effect->batch = batch->number;
+    effect->replace_all = replica->dirty_all;
+    effect->epoch = replica->promised;
+    effect->last_version = batch->last_version;
+    effect->rows = rows;
+    effect->rows_count = batch->changes_count;
+    map_clear(&replica->dirty);
+    replica->dirty_all = false;
 }
 
 void acks_send(struct replica *replica, const struct turn *turn)
@@ -140,6 +186,7 @@ struct replica *replica_new(uint32_t self, uint64_t boot_id, int64_t lease_ms)
     replica->boot_id = boot_id;
     replica->lease_ms = lease_ms;
     replica->stall_ms = STALL_MS_MIN;
+    replica->formats = (struct message_formats){MESSAGE_FORMAT_LOWEST, MESSAGE_FORMAT_HIGHEST};
     for (size_t i = 0; i < STREAM_MAX; i++) {
         log_init(&replica->logs[i]);
     }
@@ -158,8 +205,18 @@ void replica_free(struct replica *replica)
         log_done(&replica->logs[i]);
     }
     map_done(&replica->dirty);
+    for (size_t i = 0; i < replica->batches_count; i++) {
+        batch_done(&replica->batches[i]);
+    }
     free(replica->batches);
     free(replica);
+}
+
+void replica_speak(struct replica *replica, uint8_t lowest_format, uint8_t highest_format)
+{
+    assert(!replica->configured);
+    assert(lowest_format > 0 && lowest_format <= highest_format);
+    replica->formats = (struct message_formats){lowest_format, highest_format};
 }
 
 static int rows_compare(const void *a, const void *b)
@@ -197,6 +254,8 @@ void replica_load(struct replica *replica, uint64_t epoch, uint64_t last_version
     replica->promised = epoch > adopted ? epoch : adopted;
     replica->version = last_version;
     replica->horizon = last_version;
+    struct message_position position = log_position(log);
+    recent_reset(&log->recent, &position);
     const struct table_row *chronicle = table_find(&log->delivered, REPLICA_KEY_CHRONICLE);
     chronicle_parse(&replica->chronicle, arena, chronicle != NULL ? chronicle->value : NULL);
 }
@@ -210,8 +269,8 @@ static bool message_is_of_session(const struct replica *replica, const struct me
 {
     const struct session *session = &replica->session;
     return session->phase >= SESSION_JOINED && message->ring == session->id &&
-           message->epoch == session->epoch && member->participates &&
-           member->boot_id == message->boot_id;
+           message->epoch == session->epoch && message->format == session->format &&
+           member->participates && member->boot_id == message->boot_id;
 }
 
 static void backlog_add(struct replica *replica, const struct turn *turn, uint32_t sender,
@@ -276,7 +335,8 @@ static void backlog_deliver(struct replica *replica, const struct turn *turn)
     for (size_t i = 0; i < session->backlog_count; i++) {
         const struct backlog_message *waiting = &session->backlog[i];
         struct message message;
-        int rc = message_parse(waiting->bytes, waiting->size_bytes, turn->arena, &message);
+        int rc = message_parse(waiting->bytes, waiting->size_bytes, &replica->formats, turn->arena,
+                               &message);
         assert(rc == 0); // it was parsed before
         struct member *member = member_find(replica, waiting->sender);
         session_deliver(replica, turn, waiting->sender, member, &message);
@@ -288,19 +348,43 @@ static void backlog_deliver(struct replica *replica, const struct turn *turn)
     session->backlog_bytes = 0;
 }
 
+void backlog_try(struct replica *replica, const struct turn *turn)
+{
+    if (replica->session.phase == SESSION_SERVING && replica->session.backlog_count > 0) {
+        backlog_deliver(replica, turn);
+    }
+}
+
+// Of another version of the program. Who sends that has told its formats in its state; only a
+// decision says something here: that the others go on without this member.
+static void message_refuse(struct replica *replica, const struct turn *turn, uint32_t sender,
+                           const void *bytes, size_t size_bytes)
+{
+    struct message header;
+    if (message_parse_header(bytes, size_bytes, &header) < 0) {
+        message_ignored(turn, sender, size_bytes, "malformed");
+    } else if (header.kind == MESSAGE_DECISION) {
+        decision_refuse(replica, turn, &header, sender);
+    }
+}
+
 void replica_deliver(struct replica *replica, int64_t now_ms, uint32_t sender, const void *bytes,
                      size_t size_bytes, struct arena *arena, struct replica_effects *out)
 {
     const struct turn turn = {now_ms, arena, out};
     struct message message;
-    int rc = message_parse(bytes, size_bytes, arena, &message);
+    exclusive_wake(replica, now_ms);
+    int rc = message_parse(bytes, size_bytes, &replica->formats, arena, &message);
     struct member *member = member_find(replica, sender);
-    if (rc < 0) {
-        message_ignored(&turn, sender, size_bytes,
-                        rc == -EBADMSG ? "malformed" : "of another version of the protocol");
+    if (rc == -EBADMSG) {
+        message_ignored(&turn, sender, size_bytes, "malformed");
         return;
     }
     if (member == NULL) {
+        return;
+    }
+    if (rc < 0) {
+        message_refuse(replica, &turn, sender, bytes, size_bytes);
         return;
     }
     if (message.kind == MESSAGE_STATE) {
@@ -314,10 +398,11 @@ void replica_deliver(struct replica *replica, int64_t now_ms, uint32_t sender, c
             replica->session.progress_ms = now_ms;
             session_deliver(replica, &turn, sender, member, &message);
         }
+        if (sender == replica->self) {
+            exclusive_heard_self(replica);
+        }
     }
-    if (replica->session.phase == SESSION_SERVING && replica->session.backlog_count > 0) {
-        backlog_deliver(replica, &turn);
-    }
+    backlog_try(replica, &turn);
 }
 
 static void batch_persisted(struct replica *replica, const struct turn *turn,
@@ -347,9 +432,12 @@ void replica_persisted(struct replica *replica, int64_t now_ms, uint64_t batch, 
                        struct replica_effects *out)
 {
     const struct turn turn = {now_ms, arena, out};
+    exclusive_wake(replica, now_ms);
     size_t done = 0;
     while (done < replica->batches_count && replica->batches[done].number <= batch) {
         batch_persisted(replica, &turn, &replica->batches[done]);
+        replica->batches_bytes -= replica->batches[done].size_bytes;
+        batch_done(&replica->batches[done]);
         done++;
     }
     replica->batches_count -= done;
@@ -362,9 +450,12 @@ void replica_flush(struct replica *replica, int64_t now_ms, struct arena *arena,
                    struct replica_effects *out)
 {
     const struct turn turn = {now_ms, arena, out};
+    exclusive_wake(replica, now_ms);
     acks_send(replica, &turn); // before the batch: leases never wait for a disk
-    if (replica->dirty.count > 0) {
-        batch_write(replica, &turn, BATCH_ENTRIES, false);
+    bool is_dirty = replica->dirty.count > 0 || replica->dirty_all;
+    if (is_dirty && replica->batches_count < BATCHES_MAX &&
+        replica->batches_bytes < BATCHES_MAX_BYTES) {
+        batch_write(replica, &turn, BATCH_ENTRIES);
     }
 }
 
@@ -372,6 +463,8 @@ void replica_tick(struct replica *replica, int64_t now_ms, struct arena *arena,
                   struct replica_effects *out)
 {
     const struct turn turn = {now_ms, arena, out};
+    exclusive_wake(replica, now_ms);
     synchronisation_tick(replica, &turn);
+    exclusive_tick(replica, &turn);
     requests_tick(replica, &turn);
 }

@@ -43,6 +43,8 @@ enum {
     REPLICA_MEMBERS_MAX = 64,
     REPLICA_TXN_MAX = 16 * 1024 * 1024, // of one transaction, keys and values together; else -E2BIG
     REPLICA_STORE_MAX = 256 * 1024 * 1024, // of all durable or all volatile rows, likewise
+    // Of changes accepted and not acknowledged by enough members: more are refused with -EAGAIN.
+    REPLICA_UNCOMMITTED_MAX = 64 * 1024 * 1024,
     REPLICA_WAITING_MAX = 4096, // requests without answer; more are refused: -EAGAIN, leases -EBUSY
 };
 
@@ -78,8 +80,10 @@ struct replica_request {
     const char *lease;
     const char *owner;
     uint64_t term;
-    uint64_t version;             // break: as in struct replica_lease
-    const struct replica_op *ops; // transaction
+    uint64_t version; // break: as in struct replica_lease
+    // Transaction. Each expectation looks at the state before it; of several writes of one key the
+    // last one counts.
+    const struct replica_op *ops;
     size_t ops_count;
 };
 
@@ -96,10 +100,13 @@ struct replica_answer {
 // What the shell must do, in order.
 enum replica_effect_kind {
     REPLICA_EFFECT_MULTICAST, // bytes
-    REPLICA_EFFECT_PERSIST,   // rows, in one disk transaction; then replica_persisted(batch)
+    // Rows, in one disk transaction; then replica_persisted(batch). Some batches may be under way
+    // at once, not many; what changes meanwhile is in the next one.
+    REPLICA_EFFECT_PERSIST,
     REPLICA_EFFECT_ANSWER,    // request_id, answer
     REPLICA_EFFECT_NOTIFY,    // committed changes, in order; before the answer of who made them
     REPLICA_EFFECT_EVENT,     // event
+    REPLICA_EFFECT_SET_ASIDE, // rows, epoch, last_version, aside: then replica_was_set_aside()
     REPLICA_EFFECT_MAX
 };
 
@@ -117,16 +124,19 @@ struct replica_effect {
     const void *bytes;
     size_t size_bytes;
     uint64_t batch;                 // PERSIST
-    bool replace_all;               // PERSIST: forget all rows first (a snapshot was adopted)
+    bool replace_all;               // PERSIST: forget all rows first
     uint64_t epoch, last_version;   // PERSIST: to be stored with the rows
     const struct replica_row *rows; // PERSIST, NOTIFY
     size_t rows_count;
     uint64_t request_id;
     struct replica_answer answer;
     const struct event *event;
+    struct event *aside; // SET_ASIDE: to be told, with the file's name added
 };
 
-// Effects and all they point to live in the arena that was given to the call.
+// Effects and all they point to live in the arena that was given to the call, but for the rows of
+// PERSIST, which live until the batch is told to be persisted, and those of SET_ASIDE, which live
+// until the next input.
 struct replica_effects {
     struct replica_effect *effects;
     size_t count;
@@ -145,8 +155,18 @@ struct replica_configuration {
     bool quorate;
     // With quorate false: the quorum of this ring is not known yet; what waits goes on waiting.
     bool undecided;
-    // Votes that make a quorum; with quorate the members' votes are at least this.
+    // Votes that make a quorum; with quorate the members' votes and the device's are at least this.
     uint32_t quorum_votes;
+    // An operator's word: fewer votes are expected than the configured nodes have. Then members
+    // without a store begin no new one: somewhere there may be one that theirs would override.
+    bool forced;
+    // What a quorum device adds to the members' votes now; 0: there is none, or it is with others.
+    // It counts where the members alone are no quorum, and only if nobody else can have gone on
+    // (docs/store.md, "A quorum device"): silence is what may pass between the last proof that the
+    // former ring was whole and the word that this one has the quorum; wait is how long the quorum
+    // must last before it is used.
+    uint32_t device_votes;
+    int64_t device_silence_ms, device_wait_ms;
     // Votes that all nodes together have, present or not, as expected at present (forced ones too),
     // but without those of a quorum device; 0: not known, 2 * quorum_votes - 1 is assumed.
     uint32_t expected_votes;
@@ -156,6 +176,10 @@ struct replica_configuration {
 // been silent, on this replica's clock, before it may be broken here.
 struct replica *replica_new(uint32_t self, uint64_t boot_id, int64_t lease_ms) WARN_UNUSED;
 void replica_free(struct replica *replica);
+
+// Before the first input, for tests of rolling upgrades: this process speaks these formats, all of
+// which have the form of the present one.
+void replica_speak(struct replica *replica, uint8_t lowest_format, uint8_t highest_format);
 
 // Before the first input: what the disk has. Rows in any order.
 void replica_load(struct replica *replica, uint64_t epoch, uint64_t last_version,
@@ -179,6 +203,10 @@ void replica_deliver(struct replica *replica, int64_t now_ms, uint32_t sender, c
 // last is enough.
 void replica_persisted(struct replica *replica, int64_t now_ms, uint64_t batch, struct arena *arena,
                        struct replica_effects *out);
+// The shell has carried out a SET_ASIDE effect: the rows are on the disk, in a file of their own.
+// Or it cannot now: then it is asked again later, and until then this member does not go on.
+void replica_was_set_aside(struct replica *replica, int64_t now_ms, bool is_kept,
+                           struct arena *arena, struct replica_effects *out);
 // Each request is answered exactly once by an ANSWER effect with its id, in this call or later.
 void replica_request(struct replica *replica, int64_t now_ms, uint64_t request_id,
                      const struct replica_request *request, struct arena *arena,
@@ -200,6 +228,8 @@ enum replica_mode {
     REPLICA_MODE_MAX
 };
 enum replica_mode replica_mode(const struct replica *replica) WARN_UNUSED;
+// Whose acknowledgements commit: so many votes of members.
+uint32_t replica_threshold_votes(const struct replica *replica) WARN_UNUSED;
 uint64_t replica_epoch(const struct replica *replica) WARN_UNUSED;
 // All changes up to this version are committed, and some later ones may be (durable and volatile
 // ones commit apart). This is what a reader gives as `since` next time.
@@ -228,6 +258,9 @@ struct replica_lease {
 // owner lives until the next input.
 bool replica_find_lease(const struct replica *replica, int64_t now_ms, const char *name,
                         struct replica_lease *ret);
+// A sum over the committed durable rows, kept up to date: equal on all nodes at the same point of
+// the order.
+uint64_t replica_checksum(const struct replica *replica) WARN_UNUSED;
 // SHA-256 over the committed rows, keys, values and versions, for comparing replicas; hex, in the
 // arena.
 char *replica_digest(const struct replica *replica, bool durable_only,

@@ -5,7 +5,10 @@
 //   synchronisation.c  from a configuration to serving: states, decision, promises, adoption
 //   decision.c         whose history is adopted
 //   transfer.c         sending and receiving it
+//   adoption.c         putting it in the place of one's own
 //   log.c              deliver, acknowledge, commit
+//   exclusive.c        whether a quorum device may stand in for those who are missing
+//   recent.c           the last changes, for those who missed only those
 //   requests.c         this node's requests, from the call to the answer
 //   reading.c          the committed state
 #pragma once
@@ -17,6 +20,7 @@
 #include "cluster/replica/chronicle.h"
 #include "cluster/replica/leases.h"
 #include "cluster/replica/message.h"
+#include "cluster/replica/recent.h"
 #include "cluster/replica/replica.h"
 #include "cluster/replica/table.h"
 #include "common/base/map.h"
@@ -46,6 +50,7 @@ struct log_entry {
     char *lease; // or what it makes of a lease
     struct lease_record record;
     uint64_t sequence; // this node's request, 0: another's
+    size_t size_bytes;
 };
 
 struct log {
@@ -57,8 +62,10 @@ struct log {
     // Ascending by version. Committed plus these gives delivered, unless `replaced`.
     struct log_entry *entries;
     size_t entries_count, entries_capacity;
-    bool replaced;     // another history was adopted; it becomes visible as a whole
-    struct map graves; // struct table_row: keys deleted after the horizon
+    size_t entries_bytes; // what they take, about
+    struct recent recent; // of what was delivered
+    bool replaced;        // another history was adopted; it becomes visible as a whole
+    struct map graves;    // struct table_row: keys deleted after the horizon
 };
 
 // --- synchronisation -----------------------------------------------------------------------------
@@ -99,13 +106,30 @@ struct backlog_message {
     size_t size_bytes;
 };
 
-struct transfer {
-    bool needed, complete; // receiving
-    uint32_t next_part;    // to be received, or to be sent
-    uint32_t parts;        // sending; 0: nothing to send
-    struct strbuf bytes;
-    struct table table; // what was received, read and checked
+// A history as it is sent: the last changes, or all rows (and leases) as they were when the session
+// began. Rows become bytes only as they go.
+struct sending {
+    bool recent;
+    uint32_t next_part, parts; // parts 0: nothing to send
+    struct table table;
     struct leases leases;
+    size_t next_row;
+    bool are_leases_in;
+    struct strbuf bytes; // what was made and not sent
+};
+
+// A history as it comes in. Rows are made of bytes as they come; those that this replica has anyway
+// are shared.
+struct receiving {
+    bool needed, complete;
+    uint32_t next_part;
+    bool is_count_read;
+    size_t rows_left;
+    struct strbuf bytes; // of a row that is not whole yet
+    struct table table;
+    struct leases leases;
+    uint32_t next_recent; // part of the recent changes
+    struct strbuf recent;
 };
 
 struct session {
@@ -115,15 +139,33 @@ struct session {
     // Gathering:
     int64_t gather_since_ms;
     bool decision_sent, waiting_told;
+    bool refused; // the others go on in a format that is not spoken here
     // From the decision on:
     uint64_t id, epoch;
+    uint8_t format;                   // of its messages
     struct message_decision decision; // its participants are in `members`
-    struct transfer receiving[STREAM_MAX], sending[STREAM_MAX];
-    uint64_t counter;                // of versions
-    uint64_t persisted_version;      // of this epoch
-    uint64_t acked[STREAM_MAX];      // what was multicast
-    struct backlog_message *backlog; // for when the history is complete
+    struct receiving receiving[STREAM_MAX];
+    struct sending sending[STREAM_MAX][2]; // recent changes, and all rows
+    uint32_t threshold_votes;              // what commits in it
+    bool aside_asked, aside_done;          // what is overridden is set aside before it is adopted
+    uint64_t counter;                      // of versions
+    uint64_t persisted_version;            // of this epoch
+    uint64_t acked[STREAM_MAX];            // what was multicast
+    struct backlog_message *backlog;       // for when the history is complete
     size_t backlog_count, backlog_capacity, backlog_bytes;
+    uint64_t own_sent, own_delivered; // messages of this session
+    size_t window_bytes;              // of own requests, sent and not delivered
+    int64_t aside_retry_ms;
+};
+
+// Since when nobody else can have had the quorum.
+struct exclusive {
+    uint64_t session;      // served last, without a break since; 0: there was one
+    uint64_t candidate;    // it will be that one, once the ring is proved to be whole
+    int64_t awake_ms;      // of the last input
+    int64_t proved_ms;     // when the ring was whole, at least
+    int64_t pulse_sent_ms; // own message under way that will prove it; 0: none
+    uint64_t pulse_number;
 };
 
 enum batch_kind { BATCH_ENTRIES, BATCH_PROMISE, BATCH_ADOPTION };
@@ -133,6 +175,10 @@ struct batch {
     enum batch_kind kind;
     uint64_t session;
     uint64_t last_version;
+    // What its effect points to: shared, so that no row is copied.
+    struct log_change *changes;
+    size_t changes_count;
+    size_t size_bytes;
 };
 
 struct request;
@@ -141,6 +187,7 @@ struct replica {
     uint32_t self;
     uint64_t boot_id;
     int64_t lease_ms;
+    struct message_formats formats;
 
     struct log logs[STREAM_MAX];
     struct chronicle chronicle; // of the delivered durable rows
@@ -154,17 +201,29 @@ struct replica {
     struct member members[REPLICA_MEMBERS_MAX];
     size_t members_count;
     uint32_t quorum_votes, expected_votes;
+    bool forced;
+    uint32_t device_votes;
+    int64_t device_silence_ms, device_wait_ms, configured_ms;
+    bool by_device; // the members alone are no quorum
+    struct exclusive exclusive;
     uint32_t threshold_votes; // what commits: a quorum that is also a majority of those present
+
+    uint32_t mismatches[REPLICA_MEMBERS_MAX]; // members about whose formats it was told
+    size_t mismatches_count;
+    unsigned refusals; // in this configuration
 
     uint64_t attempt, attempt_delivered; // of the states sent
     int64_t stall_ms;                    // patience, grows with each vain attempt
     struct known_state *states[REPLICA_MEMBERS_MAX];
     struct session session;
 
+    bool wants_whole; // recent changes did not help: all rows, please
+
     struct map dirty; // durable keys that were changed and are not in a batch yet
+    bool dirty_all;   // too many to tell: all rows
     uint64_t batch_number;
     struct batch *batches; // given to the shell and not persisted yet
-    size_t batches_count, batches_capacity;
+    size_t batches_count, batches_capacity, batches_bytes;
 
     struct request **requests; // ascending by sequence
     size_t requests_count, requests_capacity, requests_bytes;
@@ -178,9 +237,12 @@ struct replica_effect *effect_add(const struct turn *turn,
 void effect_add_event(const struct turn *turn, const struct event *event);
 // Fills in who sends; for all but states and decisions also session and epoch.
 void message_send(struct replica *replica, const struct turn *turn, struct message *message);
-// What was changed since the last batch, or all, with epoch and version as they are now.
-void batch_write(struct replica *replica, const struct turn *turn, enum batch_kind kind,
-                 bool replace_all);
+// A durable key is to be in the next batch.
+void dirty_note(struct replica *replica, const char *key);
+// What was changed since the last batch, with epoch and version as they are now.
+void batch_write(struct replica *replica, const struct turn *turn, enum batch_kind kind);
+// Delivers what was kept for when the history is complete, once it is.
+void backlog_try(struct replica *replica, const struct turn *turn);
 void acks_send(struct replica *replica, const struct turn *turn);
 void message_ignored(const struct turn *turn, uint32_t sender, size_t size_bytes,
                      const char *reason);
@@ -194,6 +256,9 @@ void decision_deliver(struct replica *replica, const struct turn *turn,
                       const struct message *message, const void *bytes, size_t size_bytes);
 void promise_deliver(struct replica *replica, const struct turn *turn, struct member *member);
 void ready_deliver(struct replica *replica, const struct turn *turn, struct member *member);
+// A decision in a format that is not spoken here: the others go on, this member cannot.
+void decision_refuse(struct replica *replica, const struct turn *turn, const struct message *header,
+                     uint32_t sender);
 // A history is complete: adopt it if nothing else is missing.
 void adoption_try(struct replica *replica, const struct turn *turn);
 void synchronisation_tick(struct replica *replica, const struct turn *turn);
@@ -206,23 +271,52 @@ void synchronisation_restart(struct replica *replica, const struct turn *turn);
 // The state that a member sent in this configuration, or NULL.
 const struct known_state *decision_find_state(const struct replica *replica,
                                               const struct member *member) WARN_UNUSED;
+// Tells once that a member and this one have no format in common.
+void mismatch_tell(struct replica *replica, const struct turn *turn, uint32_t node,
+                   struct message_formats formats);
 // Multicasts a decision when it is this member's turn to.
 void decision_try(struct replica *replica, const struct turn *turn);
 
 // --- transfer.c ----------------------------------------------------------------------------------
 
-void transfer_begin(struct replica *replica, const struct turn *turn);
+// As donor, to the participants that had these states.
+void transfer_begin(struct replica *replica, const struct turn *turn,
+                    const struct message_state *const *participants, size_t count);
 void transfer_deliver(struct replica *replica, const struct turn *turn, const struct member *member,
                       const struct message_part *part);
+void transfers_done(struct session *session);
+
+// --- exclusive.c ---------------------------------------------------------------------------------
+
+// At each input; when serving begins; for each own message of the session that is delivered; as
+// time passes; with each configuration, before it is taken.
+void exclusive_wake(struct replica *replica, int64_t now_ms);
+void exclusive_serve(struct replica *replica, const struct turn *turn);
+void exclusive_heard_self(struct replica *replica);
+void exclusive_tick(struct replica *replica, const struct turn *turn);
+void exclusive_configure(struct replica *replica, int64_t now_ms, bool quorate);
+// Whether these candidates may go on, if a device makes up for the missing.
+bool exclusive_may_decide(const struct replica *replica, const struct known_state *const *states,
+                          const struct member *const *members, size_t count,
+                          const struct known_state *best) WARN_UNUSED;
+bool exclusive_must_wait(const struct replica *replica, int64_t now_ms) WARN_UNUSED;
+
+// --- adoption.c ----------------------------------------------------------------------------------
+
+// Whether rows that may have been confirmed must be set aside first; asks the shell to.
+bool adoption_waits(struct replica *replica, const struct turn *turn);
 // Puts what was received in the place of what was delivered.
-void transfer_adopt(struct replica *replica, const struct turn *turn, enum replica_stream stream);
-void transfer_done(struct transfer *transfer);
+void adoption_take(struct replica *replica, const struct turn *turn, enum replica_stream stream);
 
 // --- log.c ---------------------------------------------------------------------------------------
 
 void log_init(struct log *log);
 void log_done(struct log *log);
 void log_forget_entries(struct log *log);
+// Up to where it goes, and a sum over what it has.
+struct message_position log_position(const struct log *log) WARN_UNUSED;
+// The last version moves on without a change.
+void log_move(struct log *log, uint64_t version);
 // Writes one durable row of the replica's own into the delivered rows.
 void log_write_own(struct replica *replica, const char *key, const char *value, uint64_t version);
 void mutation_deliver(struct replica *replica, const struct turn *turn, uint32_t sender,
@@ -239,6 +333,11 @@ void log_commit_all(struct replica *replica, const struct turn *turn);
 void request_accepted(struct replica *replica, uint64_t sequence);
 void request_refused(struct replica *replica, uint64_t sequence, int code, const char *reason,
                      enum replica_stream cause);
+// Refused for want of room: there is nothing to see in the state.
+void request_refused_now(struct replica *replica, const struct turn *turn, uint64_t sequence,
+                         int code, const char *reason);
+// A part of an own request has come back from the ring.
+void request_part_delivered(struct replica *replica, size_t size_bytes);
 void request_committed(struct replica *replica, const struct turn *turn, uint64_t sequence,
                        uint64_t version, uint64_t term);
 // What was sent and not delivered is queued again. Only when this member's own state, sent after

@@ -16,6 +16,9 @@
 enum {
     REQUEST_TIMEOUT_MS = 30000,
     WAITING_MAX_BYTES = 4 * REPLICA_TXN_MAX,
+    // Of transactions on their way: what is sent behind them must not wait long for the ring.
+    WINDOW_BYTES = 4 * MESSAGE_PART_MAX,
+    URGENT_WINDOW_BYTES = 2 * WINDOW_BYTES, // of those and leases: when the ring takes nothing
 };
 
 enum request_state {
@@ -30,6 +33,7 @@ struct request {
     enum replica_stream stream;
     enum request_state state;
     bool was_sent;
+    uint32_t next_part; // SENT: how much of it; all but the last one are whole parts
     int64_t since_ms;
     struct strbuf bytes;
     // A refusal, and what it follows from:
@@ -130,28 +134,36 @@ static const char *request_obstacle(const struct replica *replica, const struct 
                : NULL;
 }
 
-static void request_multicast(struct replica *replica, const struct turn *turn,
-                              const struct request *request)
+static uint32_t request_parts(const struct request *request)
 {
-    size_t size_bytes = request->bytes.size_bytes;
-    uint32_t parts = (uint32_t)((size_bytes + MESSAGE_PART_MAX - 1) / MESSAGE_PART_MAX);
-    for (uint32_t i = 0; i < parts; i++) {
-        size_t offset = (size_t)i * MESSAGE_PART_MAX;
-        size_t left_bytes = size_bytes - offset;
-        struct message message = {.kind = MESSAGE_MUTATION};
-        message.part = (struct message_part){
-            .sequence = request->sequence,
-            .part = i,
-            .parts = parts,
-            .bytes = request->bytes.text + offset,
-            .size_bytes = left_bytes < MESSAGE_PART_MAX ? left_bytes : MESSAGE_PART_MAX,
-        };
-        message_send(replica, turn, &message);
-    }
+    return (uint32_t)((request->bytes.size_bytes + MESSAGE_PART_MAX - 1) / MESSAGE_PART_MAX);
 }
 
-// Sends a queued request, or refuses it. Only while serving. True when it is still there.
-static bool request_send(struct replica *replica, const struct turn *turn, struct request *request)
+static bool request_is_unsent(const struct request *request)
+{
+    return request->state == REQUEST_QUEUED ||
+           (request->state == REQUEST_SENT && request->next_part < request_parts(request));
+}
+
+static void request_send_part(struct replica *replica, const struct turn *turn,
+                              struct request *request)
+{
+    size_t offset = (size_t)request->next_part * MESSAGE_PART_MAX;
+    size_t left_bytes = request->bytes.size_bytes - offset;
+    struct message message = {.kind = MESSAGE_MUTATION};
+    message.part = (struct message_part){
+        .sequence = request->sequence,
+        .part = request->next_part++,
+        .parts = request_parts(request),
+        .bytes = request->bytes.text + offset,
+        .size_bytes = left_bytes < MESSAGE_PART_MAX ? left_bytes : MESSAGE_PART_MAX,
+    };
+    replica->session.window_bytes += message.part.size_bytes;
+    message_send(replica, turn, &message);
+}
+
+// Begins to send a queued request, or refuses it. True when it is still there.
+static bool request_begin(struct replica *replica, const struct turn *turn, struct request *request)
 {
     struct replica_request what;
     int rc = mutation_parse(request->bytes.text, request->bytes.size_bytes, turn->arena, &what);
@@ -163,7 +175,23 @@ static bool request_send(struct replica *replica, const struct turn *turn, struc
     }
     request->state = REQUEST_SENT;
     request->was_sent = true;
-    request_multicast(replica, turn, request);
+    request->next_part = 0;
+    return true;
+}
+
+// Sends what the window has room for. True when the request is still there.
+static bool request_send(struct replica *replica, const struct turn *turn, struct request *request)
+{
+    size_t room_bytes = request->kind == REPLICA_REQUEST_TXN ? WINDOW_BYTES : URGENT_WINDOW_BYTES;
+    if (replica->session.window_bytes >= room_bytes) {
+        return true;
+    }
+    if (request->state == REQUEST_QUEUED && !request_begin(replica, turn, request)) {
+        return false;
+    }
+    while (request_is_unsent(request) && replica->session.window_bytes < room_bytes) {
+        request_send_part(replica, turn, request);
+    }
     return true;
 }
 
@@ -222,21 +250,43 @@ void replica_request(struct replica *replica, int64_t now_ms, uint64_t request_i
         answer(&turn, request_id, &refusal);
         return;
     }
-    struct request *added = request_add(replica, now_ms, request_id, request);
-    if (replica->session.phase == SESSION_SERVING) {
-        (void)request_send(replica, &turn, added); // refused at once or on its way
-    }
+    (void)request_add(replica, now_ms, request_id,
+                      request); // is sent, or refused, at once or later
+    requests_send(replica, &turn);
+}
+
+// A lease may overtake transactions, and nothing else anything: who gives a lease back has written
+// under it before.
+static bool request_must_wait(const struct request *request, bool is_behind)
+{
+    bool may_overtake = request->kind == REPLICA_REQUEST_LEASE_ACQUIRE ||
+                        request->kind == REPLICA_REQUEST_LEASE_RENEW ||
+                        request->kind == REPLICA_REQUEST_LEASE_BREAK;
+    return is_behind && !may_overtake;
 }
 
 void requests_send(struct replica *replica, const struct turn *turn)
 {
     size_t i = 0;
+    bool is_behind = false; // something before it is not sent yet
+    if (replica->session.phase != SESSION_SERVING) {
+        return;
+    }
     while (i < replica->requests_count) {
         struct request *request = replica->requests[i];
-        if (request->state != REQUEST_QUEUED || request_send(replica, turn, request)) {
+        if (!request_is_unsent(request) || request_must_wait(request, is_behind)) {
+            i++;
+        } else if (request_send(replica, turn, request)) {
+            is_behind = is_behind || request_is_unsent(request);
             i++;
         }
     }
+}
+
+void request_part_delivered(struct replica *replica, size_t size_bytes)
+{
+    size_t *window_bytes = &replica->session.window_bytes;
+    *window_bytes -= size_bytes < *window_bytes ? size_bytes : *window_bytes;
 }
 
 // --- hearing of it -------------------------------------------------------------------------------
@@ -259,6 +309,15 @@ void request_refused(struct replica *replica, uint64_t sequence, int code, const
         request->reason = reason;
         request->cause = cause;
         request->cause_version = replica->logs[cause].last_version;
+    }
+}
+
+void request_refused_now(struct replica *replica, const struct turn *turn, uint64_t sequence,
+                         int code, const char *reason)
+{
+    struct request *request = request_find(replica, sequence);
+    if (request != NULL) {
+        request_fail(replica, turn, request, code, reason);
     }
 }
 

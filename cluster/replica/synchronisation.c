@@ -18,6 +18,7 @@
 enum {
     STALL_MS_MIN = 2000,
     STALL_MS_MAX = 60000,
+    REFUSALS_MAX = 3, // decisions in a format that is not spoken here
 };
 
 struct member *member_find(struct replica *replica, uint32_t id)
@@ -35,10 +36,7 @@ struct member *member_find(struct replica *replica, uint32_t id)
 static void session_leave(struct replica *replica)
 {
     struct session *session = &replica->session;
-    for (size_t i = 0; i < STREAM_MAX; i++) {
-        transfer_done(&session->receiving[i]);
-        transfer_done(&session->sending[i]);
-    }
+    transfers_done(session);
     for (size_t i = 0; i < session->backlog_count; i++) {
         free(session->backlog[i].bytes);
     }
@@ -90,12 +88,15 @@ static void state_send(struct replica *replica, const struct turn *turn)
     struct message_state *state = &message.state;
     state->attempt = ++replica->attempt;
     state->promised = replica->promised;
-    state->quorum = replica->chronicle.quorum;
-    state->expected = replica->chronicle.expected;
+    const struct chronicle_epoch last = chronicle_last(&replica->chronicle);
+    state->formats = replica->formats;
+    state->quorum = last.quorum;
+    state->expected = last.expected;
+    state->device = last.device;
+    state->exclusive = replica->exclusive.session;
+    state->whole = replica->wants_whole;
     for (size_t i = 0; i < STREAM_MAX; i++) {
-        const struct log *log = &replica->logs[i];
-        state->streams[i].version = log->last_version;
-        state->streams[i].digest = log->delivered.digest + log->delivered_leases.digest;
+        state->streams[i] = log_position(&replica->logs[i]);
     }
     message_send(replica, turn, &message);
 }
@@ -142,6 +143,7 @@ static uint64_t configuration_digest(const struct replica_configuration *configu
     uint64_t digest = table_digest_add_number(0, configuration->ring);
     digest = table_digest_add_number(digest, configuration->quorum_votes);
     digest = table_digest_add_number(digest, configuration->expected_votes);
+    digest = table_digest_add_number(digest, configuration->device_votes);
     digest = table_digest_add_number(digest, quorate ? 2 : configuration->undecided ? 1 : 0);
     for (size_t i = 0; i < configuration->count; i++) {
         digest = table_digest_add_number(digest, configuration->members[i].id);
@@ -176,6 +178,8 @@ static void configuration_take(struct replica *replica,
         replica->members[i] = (struct member){.id = member->id, .votes = member->votes};
         votes += member->votes;
     }
+    replica->mismatches_count = 0;
+    replica->refusals = 0;
     replica->configured = true;
     replica->undecided = configuration->undecided;
     replica->ring_of_group = configuration->ring;
@@ -188,8 +192,16 @@ static void configuration_take(struct replica *replica,
     // Also a majority of those present: with a quorum of one vote (forced, or two nodes) a member
     // that was cut off and does not know it yet must not commit by itself.
     uint32_t majority = votes / 2 + 1;
-    replica->threshold_votes =
-        configuration->quorum_votes > majority ? configuration->quorum_votes : majority;
+    uint32_t quorum = configuration->quorum_votes;
+    replica->forced = configuration->forced;
+    replica->device_votes = configuration->device_votes;
+    replica->device_silence_ms = configuration->device_silence_ms;
+    replica->device_wait_ms = configuration->device_wait_ms;
+    replica->by_device = votes < quorum;
+    if (replica->by_device) {
+        quorum -= configuration->device_votes < quorum ? configuration->device_votes : quorum;
+    }
+    replica->threshold_votes = quorum > majority ? quorum : majority;
 }
 
 void replica_configure(struct replica *replica, int64_t now_ms,
@@ -202,7 +214,9 @@ void replica_configure(struct replica *replica, int64_t now_ms,
     for (size_t i = 0; i < configuration->count; i++) {
         votes += configuration->members[i].votes;
     }
-    bool quorate = configuration->quorate && votes > 0 && votes >= configuration->quorum_votes;
+    bool quorate = configuration->quorate && votes > 0 &&
+                   (uint64_t)votes + configuration->device_votes >= configuration->quorum_votes;
+    exclusive_wake(replica, now_ms);
     uint64_t ring = configuration_digest(configuration, quorate);
     if (replica->configured && ring == replica->ring) {
         return;
@@ -212,6 +226,7 @@ void replica_configure(struct replica *replica, int64_t now_ms,
     session_leave(replica);
     states_consume(replica);
     configuration_take(replica, configuration, ring);
+    exclusive_configure(replica, now_ms, quorate);
     assert(member_find(replica, replica->self) != NULL);
     if (is_disorderly) {
         // Others may leave the session a little later than this member and deliver what it will
@@ -250,6 +265,11 @@ void state_deliver(struct replica *replica, const struct turn *turn, uint32_t se
         }
         replica->attempt_delivered = replica->attempt;
     }
+    const struct message_formats *formats = &message->state.formats;
+    if (is_here && (formats->lowest > replica->formats.highest ||
+                    formats->highest < replica->formats.lowest)) {
+        mismatch_tell(replica, turn, sender, *formats);
+    }
     state_keep(replica, sender, message); // also one that is for a configuration still to come
     if (is_here) {
         decision_try(replica, turn);
@@ -272,9 +292,8 @@ static bool decision_is_for_us(const struct replica *replica,
 static bool position_is_equal(const struct replica *replica, enum replica_stream stream,
                               const struct message_position *position)
 {
-    const struct log *log = &replica->logs[stream];
-    return position->version == log->last_version &&
-           position->digest == log->delivered.digest + log->delivered_leases.digest;
+    const struct message_position ours = log_position(&replica->logs[stream]);
+    return position->version == ours.version && position->digest == ours.digest;
 }
 
 // Whether it can be carried out; what a sound member sends always can.
@@ -300,18 +319,47 @@ static bool decision_is_sound(struct replica *replica, const struct message_deci
             return false;
         }
     }
-    return votes >= replica->threshold_votes && decision->epoch > replica->promised &&
+    // Who has told that nobody else can have gone on, and cannot tell so any more, must tell that.
+    const struct known_state *told =
+        decision_find_state(replica, member_find(replica, replica->self));
+    bool is_stale = told != NULL && told->state.exclusive != replica->exclusive.session;
+    return decision->device == replica->by_device && !(replica->by_device && is_stale) &&
+           votes >= replica->threshold_votes && decision->epoch > replica->promised &&
            decision->epoch < UINT64_C(1) << (64 - REPLICA_EPOCH_SHIFT - 1);
 }
 
-static void decision_accept(struct replica *replica, const struct turn *turn,
-                            const struct message_decision *decision, uint64_t id)
+// The states that the decision looked at; fewer when not all of them are known here.
+static size_t decision_states(const struct replica *replica,
+                              const struct message_decision *decision,
+                              const struct message_state **ret_states)
 {
+    size_t count = 0;
+    for (size_t i = 0; i < decision->participants_count; i++) {
+        const struct message_participant *participant = &decision->participants[i];
+        for (size_t n = 0; n < REPLICA_MEMBERS_MAX; n++) {
+            const struct known_state *known = replica->states[n];
+            if (known != NULL && known->sender == participant->id &&
+                known->boot_id == participant->boot_id &&
+                known->state.attempt == participant->attempt) {
+                ret_states[count++] = &known->state;
+                break;
+            }
+        }
+    }
+    return count;
+}
+
+static void decision_accept(struct replica *replica, const struct turn *turn,
+                            const struct message *message, uint64_t id)
+{
+    const struct message_decision *decision = &message->decision;
     struct session *session = &replica->session;
     session->phase = SESSION_JOINED;
     session->progress_ms = turn->now_ms;
     session->id = id;
+    session->format = message->format;
     session->epoch = decision->epoch;
+    session->threshold_votes = replica->threshold_votes;
     session->decision = *decision;
     session->decision.participants = NULL;
     for (size_t i = 0; i < decision->participants_count; i++) {
@@ -326,8 +374,9 @@ static void decision_accept(struct replica *replica, const struct turn *turn,
     }
     requests_take_back(replica);
     replica->promised = decision->epoch;
-    batch_write(replica, turn, BATCH_PROMISE, false);
-    transfer_begin(replica, turn);
+    batch_write(replica, turn, BATCH_PROMISE);
+    const struct message_state *states[REPLICA_MEMBERS_MAX];
+    transfer_begin(replica, turn, states, decision_states(replica, decision, states));
 }
 
 void decision_deliver(struct replica *replica, const struct turn *turn,
@@ -337,15 +386,34 @@ void decision_deliver(struct replica *replica, const struct turn *turn,
     if (replica->session.phase != SESSION_GATHER || message->ring != replica->ring) {
         return;
     }
-    states_consume(replica);
     const struct message_decision *decision = &message->decision;
     if (decision_is_for_us(replica, decision) && decision_is_sound(replica, decision)) {
-        decision_accept(replica, turn, decision,
+        decision_accept(replica, turn, message,
                         table_digest_end(table_digest_add(0, bytes, size_bytes)));
+        states_consume(replica);
     } else {
+        states_consume(replica);
         // The others are about to go on without this member; a new state brings it in.
         gather_begin(replica, turn);
         state_send_once(replica, turn);
+    }
+}
+
+void decision_refuse(struct replica *replica, const struct turn *turn, const struct message *header,
+                     uint32_t sender)
+{
+    if (replica->session.phase == SESSION_GATHER && header->ring == replica->ring) {
+        states_consume(replica);
+        gather_begin(replica, turn);
+        // The decision may have been made before this member's state was heard: it asks again, but
+        // not for ever.
+        if (++replica->refusals < REFUSALS_MAX) {
+            state_send_once(replica, turn);
+            return;
+        }
+        replica->session.refused = true;
+        mismatch_tell(replica, turn, sender,
+                      (struct message_formats){header->format, header->format});
     }
 }
 
@@ -366,12 +434,15 @@ static void serving_begin(struct replica *replica, const struct turn *turn)
     struct session *session = &replica->session;
     session->phase = SESSION_SERVING;
     replica->stall_ms = STALL_MS_MIN;
+    replica->wants_whole = false;
     struct event *event = event_new(turn->arena, EVENT_LEVEL_NOTICE, "store-serving");
     event_int(event, "epoch", (int64_t)session->epoch);
     event_int(event, "votes", votes_count(replica, true));
     event_int(event, "members", (int64_t)replica->members_count);
     event_text(turn->arena, event, "leases", session->decision.leases_known ? "known" : "unknown");
+    event_text(turn->arena, event, "device", session->decision.device ? "counts" : NULL);
     effect_add_event(turn, event);
+    exclusive_serve(replica, turn);
     log_commit_all(replica, turn);
     requests_answer_refused(replica, turn);
     requests_send(replica, turn);
@@ -381,9 +452,18 @@ static void serving_try(struct replica *replica, const struct turn *turn)
 {
     // The adopted history is on the disks of a quorum: no later epoch can be without it (INV-7).
     if (replica->session.phase == SESSION_ADOPTED && !replica->session.abandoned &&
-        votes_count(replica, true) >= replica->threshold_votes) {
+        votes_count(replica, true) >= replica->session.threshold_votes) {
         serving_begin(replica, turn);
     }
+}
+
+static uint32_t participants_votes(const struct replica *replica)
+{
+    uint32_t votes = 0;
+    for (size_t i = 0; i < replica->members_count; i++) {
+        votes += replica->members[i].participates ? replica->members[i].votes : 0;
+    }
+    return votes;
 }
 
 // The epoch's first change is that it began: from here on this history is ahead of all that had no
@@ -392,17 +472,22 @@ static void durable_adopt(struct replica *replica, const struct turn *turn)
 {
     struct session *session = &replica->session;
     struct log *log = &replica->logs[STREAM_DURABLE];
-    bool is_new = session->receiving[STREAM_DURABLE].needed;
-    if (is_new) {
-        transfer_adopt(replica, turn, STREAM_DURABLE);
+    if (session->receiving[STREAM_DURABLE].needed) {
+        adoption_take(replica, turn, STREAM_DURABLE);
     }
     uint64_t version = session->epoch << REPLICA_EPOCH_SHIFT;
-    replica->chronicle.quorum = replica->quorum_votes;
-    replica->chronicle.expected = replica->expected_votes;
-    chronicle_begin(&replica->chronicle, session->epoch, session->id, log->last_version);
+    const struct chronicle_epoch begun = {
+        .epoch = session->epoch,
+        .session = session->id,
+        .quorum = session->threshold_votes,
+        .expected =
+            session->decision.device ? participants_votes(replica) : replica->expected_votes,
+        .device = session->decision.device,
+    };
+    chronicle_begin(&replica->chronicle, &begun, log->last_version);
     log_write_own(replica, REPLICA_KEY_CHRONICLE,
                   chronicle_format(&replica->chronicle, turn->arena), version);
-    batch_write(replica, turn, BATCH_ADOPTION, is_new);
+    batch_write(replica, turn, BATCH_ADOPTION);
 }
 
 static void volatile_adopt(struct replica *replica, const struct turn *turn)
@@ -411,7 +496,7 @@ static void volatile_adopt(struct replica *replica, const struct turn *turn)
     struct log *log = &replica->logs[STREAM_VOLATILE];
     bool is_new = session->receiving[STREAM_VOLATILE].needed;
     if (is_new) {
-        transfer_adopt(replica, turn, STREAM_VOLATILE);
+        adoption_take(replica, turn, STREAM_VOLATILE);
     }
     if (!session->decision.leases_known) {
         // A grant that nobody here remembers may be in force. No renewal can be committed any more
@@ -421,24 +506,29 @@ static void volatile_adopt(struct replica *replica, const struct turn *turn)
         log_forget_entries(log);
         log->replaced = true;
         requests_lose_delivered(replica, turn, STREAM_VOLATILE);
+        struct message_position position = log_position(log);
+        recent_reset(&log->recent, &position);
     }
     if (is_new || !session->decision.leases_known) {
         replica->leases_unknown_ms = turn->now_ms;
     }
-    log->last_version = session->epoch << REPLICA_EPOCH_SHIFT;
+    log_move(log, session->epoch << REPLICA_EPOCH_SHIFT);
 }
 
 void adoption_try(struct replica *replica, const struct turn *turn)
 {
     struct session *session = &replica->session;
     if (session->phase != SESSION_JOINED || session->abandoned ||
-        votes_count(replica, false) < replica->threshold_votes) {
+        votes_count(replica, false) < replica->session.threshold_votes) {
         return;
     }
     for (size_t i = 0; i < STREAM_MAX; i++) {
         if (session->receiving[i].needed && !session->receiving[i].complete) {
             return;
         }
+    }
+    if (adoption_waits(replica, turn)) {
+        return;
     }
     durable_adopt(replica, turn);
     volatile_adopt(replica, turn);
@@ -490,6 +580,16 @@ void synchronisation_tick(struct replica *replica, const struct turn *turn)
     }
     if (session->phase == SESSION_GATHER) {
         decision_try(replica, turn);
+    }
+    if (session->phase == SESSION_JOINED && session->aside_retry_ms > 0) {
+        adoption_try(replica, turn); // the disk could not take what is set aside
+    }
+    if (session->refused || session->aside_asked || turn->now_ms < session->aside_retry_ms) {
+        return; // nothing that another synchronisation would change
+    }
+    bool is_blocked = replica->by_device && session->waiting_told;
+    if (exclusive_must_wait(replica, turn->now_ms) || is_blocked) {
+        session->progress_ms = turn->now_ms;
     }
     bool disk_is_busy = replica->batches_count > 0;
     if (!disk_is_busy && turn->now_ms - session->progress_ms >= replica->stall_ms) {

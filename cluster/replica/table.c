@@ -127,14 +127,40 @@ void table_copy(struct table *table, const struct table *source)
     table->size_bytes = source->size_bytes;
 }
 
+void table_format_row(const char *key, const struct table_row *row, struct strbuf *out)
+{
+    wire_put_text(out, key);
+    wire_put_u64(out, row->version);
+    wire_put_bytes(out, row->value, row->size_bytes);
+}
+
+struct table_row *table_parse_row(struct wire_reader *reader, struct arena *arena,
+                                  const char **ret_key)
+{
+    const char *key = wire_get_text(reader, arena);
+    uint64_t version = wire_get_u64(reader);
+    size_t size_bytes;
+    const void *value = wire_get_bytes(reader, &size_bytes);
+    if (reader->failed || key == NULL) {
+        reader->failed = true;
+        return NULL;
+    }
+    *ret_key = key;
+    return table_row_new(key, value, size_bytes, version);
+}
+
+size_t table_format_size(const struct table *table)
+{
+    enum { COUNT_BYTES = 4, ROW_BYTES = 14 }; // beside key and value
+    return COUNT_BYTES + table->size_bytes -
+           table->rows.count * (size_t)(TABLE_ROW_BYTES - ROW_BYTES);
+}
+
 void table_format(const struct table *table, struct strbuf *out)
 {
     wire_put_u32(out, (uint32_t)table->rows.count);
     map_each (entry, &table->rows) {
-        const struct table_row *row = entry->value;
-        wire_put_text(out, entry->key);
-        wire_put_u64(out, row->version);
-        wire_put_bytes(out, row->value, row->size_bytes);
+        table_format_row(entry->key, entry->value, out);
     }
 }
 
@@ -144,16 +170,15 @@ int table_parse(struct wire_reader *reader, struct arena *arena, struct table *t
     size_t count = wire_get_u32(reader);
     const char *previous = "";
     for (size_t i = 0; i < count && !reader->failed; i++) {
-        const char *key = wire_get_text(reader, arena);
-        uint64_t version = wire_get_u64(reader);
-        size_t size_bytes;
-        const void *value = wire_get_bytes(reader, &size_bytes);
-        if (reader->failed || key == NULL || strcmp(previous, key) >= 0) {
+        const char *key = NULL;
+        struct table_row *row = table_parse_row(reader, arena, &key);
+        if (row != NULL && strcmp(previous, key) >= 0) {
+            table_row_free(row);
             reader->failed = true;
-            break;
+        } else if (row != NULL) {
+            table_put(table, key, row);
+            previous = key;
         }
-        table_put(table, key, table_row_new(key, value, size_bytes, version));
-        previous = key;
     }
     return reader->failed ? -EBADMSG : 0;
 }

@@ -44,6 +44,13 @@ void table_remove(struct table *table, const char *key);
 // Makes `table` hold the rows of `source`.
 void table_copy(struct table *table, const struct table *source);
 
+// One row as bytes; reading gives NULL when it is malformed, or not all there yet. The key is in
+// the arena.
+void table_format_row(const char *key, const struct table_row *row, struct strbuf *out);
+struct table_row *table_parse_row(struct wire_reader *reader, struct arena *arena,
+                                  const char **ret_key) WARN_UNUSED;
+// How long table_format() makes the rows.
+size_t table_format_size(const struct table *table) WARN_UNUSED;
 // All rows as bytes; reading them into an empty table fails with -EBADMSG when they are malformed
 // or not ascending.
 void table_format(const struct table *table, struct strbuf *out);

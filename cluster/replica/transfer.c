@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// A history on its way: the donor multicasts the rows (and leases) it had when the session began in
-// parts, a few ahead of what it has seen delivered itself; who needs them puts them together and
-// checks the sum.
+// A history on its way. The donor multicasts the last changes if they are all that some participant
+// lacks, and all rows (and leases) if another one lacks more, in parts, a few ahead of what it has
+// seen delivered itself. Who needs them puts them together and checks the sum.
 #include <assert.h>
 #include <errno.h>
 #include <stdlib.h>
@@ -13,198 +13,295 @@
 #include "common/model/event.h"
 
 enum {
-    TRANSFER_WINDOW = 4,     // parts on their way
-    DISCARDED_TOLD_MAX = 20, // keys an event names
+    TRANSFER_WINDOW = 4,                                     // parts on their way, of each kind
+    RECEIVED_MAX_BYTES = 2 * 1024 * 1024 + MESSAGE_PART_MAX, // a row, and what came with its end
 };
 
-void transfer_done(struct transfer *transfer)
+// --- sending -------------------------------------------------------------------------------------
+
+static void sending_done(struct sending *sending)
 {
-    strbuf_done(&transfer->bytes);
-    table_done(&transfer->table);
-    leases_done(&transfer->leases);
-    *transfer = (struct transfer){0};
+    strbuf_done(&sending->bytes);
+    table_done(&sending->table);
+    leases_done(&sending->leases);
+    *sending = (struct sending){0};
 }
 
-static void transfer_send_next(struct replica *replica, const struct turn *turn,
-                               enum replica_stream stream)
+static void receiving_done(struct receiving *receiving)
 {
-    struct transfer *sending = &replica->session.sending[stream];
-    size_t offset = (size_t)sending->next_part * MESSAGE_PART_MAX;
+    strbuf_done(&receiving->bytes);
+    strbuf_done(&receiving->recent);
+    table_done(&receiving->table);
+    leases_done(&receiving->leases);
+    *receiving = (struct receiving){0};
+}
+
+void transfers_done(struct session *session)
+{
+    for (size_t i = 0; i < STREAM_MAX; i++) {
+        receiving_done(&session->receiving[i]);
+        sending_done(&session->sending[i][0]);
+        sending_done(&session->sending[i][1]);
+    }
+}
+
+static uint32_t parts_of(size_t size_bytes)
+{
+    size_t parts = (size_bytes + MESSAGE_PART_MAX - 1) / MESSAGE_PART_MAX;
+    assert(parts <= MESSAGE_PARTS_MAX);
+    return (uint32_t)parts;
+}
+
+// Makes bytes until a part is full or there are no more.
+static void sending_fill(struct sending *sending)
+{
+    const struct map *rows = &sending->table.rows;
+    while (sending->next_row < rows->count && sending->bytes.size_bytes < MESSAGE_PART_MAX) {
+        const struct map_entry *entry = &rows->entries[sending->next_row++];
+        table_format_row(entry->key, entry->value, &sending->bytes);
+    }
+    if (!sending->recent && sending->next_row == rows->count && !sending->are_leases_in) {
+        sending->are_leases_in = true;
+        leases_format(&sending->leases, &sending->bytes);
+    }
+}
+
+static void sending_next(struct replica *replica, const struct turn *turn,
+                         enum replica_stream stream, struct sending *sending)
+{
     if (sending->next_part >= sending->parts) {
         return;
     }
-    size_t left_bytes = sending->bytes.size_bytes - offset;
+    sending_fill(sending);
+    size_t made_bytes = sending->bytes.size_bytes;
     struct message message = {.kind = MESSAGE_SNAPSHOT};
     message.part = (struct message_part){
         .stream = stream,
+        .recent = sending->recent,
         .part = sending->next_part++,
         .parts = sending->parts,
-        .bytes = sending->bytes.text + offset,
-        .size_bytes = left_bytes < MESSAGE_PART_MAX ? left_bytes : MESSAGE_PART_MAX,
+        .bytes = sending->bytes.text,
+        .size_bytes = made_bytes < MESSAGE_PART_MAX ? made_bytes : MESSAGE_PART_MAX,
     };
     message_send(replica, turn, &message);
+    struct strbuf rest = {0};
+    strbuf_append_bytes(&rest, sending->bytes.text + message.part.size_bytes,
+                        made_bytes - message.part.size_bytes);
+    strbuf_done(&sending->bytes);
+    sending->bytes = rest;
 }
 
-void transfer_begin(struct replica *replica, const struct turn *turn)
+static void sending_begin(struct replica *replica, const struct turn *turn,
+                          enum replica_stream stream, struct sending *sending)
+{
+    for (size_t n = 0; n < TRANSFER_WINDOW; n++) {
+        sending_next(replica, turn, stream, sending);
+    }
+}
+
+static void recent_send(struct replica *replica, const struct turn *turn,
+                        enum replica_stream stream, uint64_t version)
+{
+    struct sending *sending = &replica->session.sending[stream][0];
+    sending->recent = true;
+    recent_format(&replica->logs[stream].recent, version, &sending->bytes);
+    sending->parts = parts_of(sending->bytes.size_bytes);
+    sending_begin(replica, turn, stream, sending);
+}
+
+static void rows_send(struct replica *replica, const struct turn *turn, enum replica_stream stream)
+{
+    struct sending *sending = &replica->session.sending[stream][1];
+    const struct log *log = &replica->logs[stream];
+    table_init(&sending->table);
+    leases_init(&sending->leases);
+    table_copy(&sending->table, &log->delivered);
+    leases_copy(&sending->leases, &log->delivered_leases);
+    struct strbuf leases = {0};
+    leases_format(&sending->leases, &leases);
+    sending->parts = parts_of(table_format_size(&sending->table) + leases.size_bytes);
+    strbuf_done(&leases);
+    wire_put_u32(&sending->bytes, (uint32_t)sending->table.rows.count);
+    sending_begin(replica, turn, stream, sending);
+}
+
+void transfer_begin(struct replica *replica, const struct turn *turn,
+                    const struct message_state *const *participants, size_t count)
 {
     const struct message_decision *decision = &replica->session.decision;
-    for (size_t i = 0; i < STREAM_MAX; i++) {
-        struct transfer *sending = &replica->session.sending[i];
-        if (!decision->transfer[i] || decision->donors[i] != replica->self) {
+    for (size_t s = 0; s < STREAM_MAX; s++) {
+        enum replica_stream stream = (enum replica_stream)s;
+        const struct log *log = &replica->logs[s];
+        uint64_t oldest = UINT64_MAX; // of those who lack recent changes only
+        bool is_all_needed = false;
+        for (size_t i = 0; i < count; i++) {
+            const struct message_position *position = &participants[i]->streams[s];
+            bool has_it = position->version == decision->streams[s].version &&
+                          position->digest == decision->streams[s].digest;
+            bool is_near = !participants[i]->whole && recent_covers(&log->recent, position);
+            if (!has_it && is_near) {
+                oldest = position->version < oldest ? position->version : oldest;
+            }
+            is_all_needed = is_all_needed || (!has_it && !is_near);
+        }
+        if (!decision->transfer[s] || decision->donors[s] != replica->self) {
             continue;
         }
-        table_format(&replica->logs[i].delivered, &sending->bytes);
-        leases_format(&replica->logs[i].delivered_leases, &sending->bytes);
-        sending->parts =
-            (uint32_t)((sending->bytes.size_bytes + MESSAGE_PART_MAX - 1) / MESSAGE_PART_MAX);
-        assert(sending->parts <= MESSAGE_PARTS_MAX);
-        for (size_t n = 0; n < TRANSFER_WINDOW; n++) {
-            transfer_send_next(replica, turn, (enum replica_stream)i);
+        if (oldest < UINT64_MAX) {
+            recent_send(replica, turn, stream, oldest);
+        }
+        if (is_all_needed) {
+            rows_send(replica, turn, stream);
         }
     }
 }
 
-// Reads what is complete now. False when it is not what was announced.
-static bool transfer_read(struct transfer *receiving, struct arena *arena,
-                          const struct message_position *announced)
+// --- receiving -----------------------------------------------------------------------------------
+
+static bool receiving_is_right(const struct receiving *receiving,
+                               const struct message_position *announced)
 {
-    table_init(&receiving->table);
-    leases_init(&receiving->leases);
-    struct wire_reader reader = wire_reader_of(receiving->bytes.text, receiving->bytes.size_bytes);
-    bool is_good = table_parse(&reader, arena, &receiving->table) == 0 &&
-                   leases_parse(&reader, arena, &receiving->leases) == 0 &&
-                   wire_is_complete(&reader) &&
-                   receiving->table.digest + receiving->leases.digest == announced->digest;
+    return receiving->table.digest + receiving->leases.digest == announced->digest;
+}
+
+static void row_take(const struct table *ours, struct table *table, const char *key,
+                     struct table_row *row)
+{
+    struct table_row *known = table_find(ours, key);
+    if (known != NULL && known->digest == row->digest) {
+        table_row_free(row);
+        row = table_row_share(known);
+    }
+    table_put(table, key, row);
+}
+
+static void bytes_skip(struct strbuf *bytes, const struct wire_reader *reader)
+{
+    struct strbuf rest = {0};
+    strbuf_append_bytes(&rest, reader->at, reader->left_bytes);
+    strbuf_done(bytes);
+    *bytes = rest;
+}
+
+// Takes all rows that are whole. False when they are not ascending.
+static bool rows_take(struct receiving *receiving, const struct table *ours, struct arena *arena,
+                      struct wire_reader *whole)
+{
+    if (!receiving->is_count_read) {
+        struct wire_reader reader = *whole;
+        receiving->rows_left = wire_get_u32(&reader);
+        if (reader.failed) {
+            return true;
+        }
+        receiving->is_count_read = true;
+        *whole = reader;
+    }
+    while (receiving->rows_left > 0) {
+        struct wire_reader reader = *whole;
+        const char *key = NULL;
+        struct table_row *row = table_parse_row(&reader, arena, &key);
+        if (row == NULL) {
+            return true;
+        }
+        const struct map *rows = &receiving->table.rows;
+        if (rows->count > 0 && strcmp(rows->entries[rows->count - 1].key, key) >= 0) {
+            table_row_free(row);
+            return false;
+        }
+        row_take(ours, &receiving->table, key, row);
+        receiving->rows_left--;
+        *whole = reader;
+    }
+    return true;
+}
+
+// One more part of all rows. False when it is not what was announced.
+static bool rows_deliver(struct receiving *receiving, const struct table *ours, struct arena *arena,
+                         const struct message_part *part, const struct message_position *announced)
+{
+    if (receiving->next_part == 0) {
+        table_init(&receiving->table);
+        leases_init(&receiving->leases);
+    }
+    strbuf_append_bytes(&receiving->bytes, part->bytes, part->size_bytes);
+    receiving->next_part++;
+    struct wire_reader whole = wire_reader_of(receiving->bytes.text, receiving->bytes.size_bytes);
+    bool is_good = rows_take(receiving, ours, arena, &whole);
+    if (receiving->next_part < part->parts) {
+        bytes_skip(&receiving->bytes, &whole);
+        return is_good && receiving->bytes.size_bytes <= RECEIVED_MAX_BYTES;
+    }
+    is_good = is_good && receiving->rows_left == 0 && receiving->is_count_read &&
+              leases_parse(&whole, arena, &receiving->leases) == 0 && wire_is_complete(&whole) &&
+              receiving_is_right(receiving, announced);
     strbuf_done(&receiving->bytes);
+    receiving->complete = is_good;
     return is_good;
+}
+
+// One more part of the recent changes. False when they do not lead from here to what was announced.
+static bool recent_deliver(struct receiving *receiving, const struct log *log, struct arena *arena,
+                           const struct message_part *part,
+                           const struct message_position *announced)
+{
+    strbuf_append_bytes(&receiving->recent, part->bytes, part->size_bytes);
+    receiving->next_recent++;
+    if (receiving->next_recent < part->parts) {
+        return true;
+    }
+    struct receiving result = {.needed = true, .complete = true};
+    table_init(&result.table);
+    leases_init(&result.leases);
+    table_copy(&result.table, &log->delivered);
+    leases_copy(&result.leases, &log->delivered_leases);
+    int rc = recent_apply(receiving->recent.text, receiving->recent.size_bytes, log->last_version,
+                          arena, &result.table, &result.leases);
+    if (rc < 0 || !receiving_is_right(&result, announced)) {
+        receiving_done(&result);
+        strbuf_done(&receiving->recent);
+        return rc == 0; // for someone else
+    }
+    receiving_done(receiving);
+    *receiving = result;
+    return true;
+}
+
+static void transfer_refuse(struct replica *replica, const struct turn *turn, uint32_t sender,
+                            size_t size_bytes)
+{
+    message_ignored(turn, sender, size_bytes, "a history that is not what was announced");
+    replica->wants_whole = true;
+    synchronisation_restart(replica, turn);
 }
 
 void transfer_deliver(struct replica *replica, const struct turn *turn, const struct member *member,
                       const struct message_part *part)
 {
     struct session *session = &replica->session;
-    struct transfer *receiving = &session->receiving[part->stream];
+    struct receiving *receiving = &session->receiving[part->stream];
+    const struct message_position *announced = &session->decision.streams[part->stream];
+    const struct log *log = &replica->logs[part->stream];
     if (member->id != session->decision.donors[part->stream]) {
         return;
     }
     if (member->id == replica->self) {
-        transfer_send_next(replica, turn, part->stream);
+        struct sending *sending = &session->sending[part->stream][part->recent ? 0 : 1];
+        sending_next(replica, turn, part->stream, sending);
         if (part->part + 1 == part->parts) {
-            transfer_done(&session->sending[part->stream]);
+            sending_done(sending);
         }
         return;
     }
-    if (!receiving->needed || receiving->complete || part->part != receiving->next_part) {
+    uint32_t expected = part->recent ? receiving->next_recent : receiving->next_part;
+    if (!receiving->needed || receiving->complete || part->part != expected) {
         return;
     }
-    strbuf_append_bytes(&receiving->bytes, part->bytes, part->size_bytes);
-    receiving->next_part++;
-    if (receiving->next_part < part->parts) {
-        return;
-    }
-    if (transfer_read(receiving, turn->arena, &session->decision.streams[part->stream])) {
-        receiving->complete = true;
+    bool is_good = part->recent
+                       ? recent_deliver(receiving, log, turn->arena, part, announced)
+                       : rows_deliver(receiving, &log->delivered, turn->arena, part, announced);
+    if (!is_good) {
+        transfer_refuse(replica, turn, member->id, part->size_bytes);
+    } else if (receiving->complete) {
         adoption_try(replica, turn);
-    } else {
-        message_ignored(turn, member->id, part->size_bytes,
-                        "a history that is not what was announced");
-        synchronisation_restart(replica, turn);
     }
-}
-
-// --- adopting ------------------------------------------------------------------------------------
-
-struct discarded {
-    struct strbuf keys;
-    size_t count;
-};
-
-static void discarded_add(struct discarded *discarded, const char *key)
-{
-    if (discarded->count < DISCARDED_TOLD_MAX) {
-        strbuf_appendf(&discarded->keys, "%s%s", discarded->count > 0 ? " " : "", key);
-    }
-    discarded->count++;
-}
-
-// What this replica had and the adopted history never had: rows written, and rows deleted.
-static void discarded_collect(const struct replica *replica, const struct table *theirs,
-                              const struct chronicle *their_chronicle, uint64_t their_version,
-                              struct discarded *ret)
-{
-    const struct log *log = &replica->logs[STREAM_DURABLE];
-    map_each (entry, &log->delivered.rows) {
-        const struct table_row *ours = entry->value;
-        const struct table_row *row = table_find(theirs, entry->key);
-        bool is_equal = row != NULL && row->digest == ours->digest;
-        if (!is_equal && strcmp(entry->key, REPLICA_KEY_CHRONICLE) != 0 &&
-            !chronicle_covers(their_chronicle, their_version, &replica->chronicle, ours->version)) {
-            discarded_add(ret, entry->key);
-        }
-    }
-    map_each (entry, &theirs->rows) {
-        const struct table_row *row = entry->value;
-        if (table_find(&log->delivered, entry->key) == NULL && row->version <= log->last_version &&
-            chronicle_covers(&replica->chronicle, log->last_version, their_chronicle,
-                             row->version)) {
-            discarded_add(ret, entry->key);
-        }
-    }
-}
-
-static void resync_tell(const struct replica *replica, const struct turn *turn,
-                        const struct table *theirs, const struct chronicle *their_chronicle)
-{
-    const struct message_decision *decision = &replica->session.decision;
-    uint64_t their_version = decision->streams[STREAM_DURABLE].version;
-    struct discarded discarded = {0};
-    discarded_collect(replica, theirs, their_chronicle, their_version, &discarded);
-    struct event *event =
-        event_new(turn->arena, discarded.count > 0 ? EVENT_LEVEL_WARNING : EVENT_LEVEL_NOTICE,
-                  "store-resync");
-    event_int(event, "from_node_id", decision->donors[STREAM_DURABLE]);
-    event_int(event, "version", (int64_t)replica->logs[STREAM_DURABLE].last_version);
-    event_int(event, "adopted_version", (int64_t)their_version);
-    event_int(event, "discarded", (int64_t)discarded.count);
-    event_text(turn->arena, event, "keys", discarded.count > 0 ? discarded.keys.text : NULL);
-    effect_add_event(turn, event);
-    strbuf_done(&discarded.keys);
-}
-
-// A lease whose last renewal this replica delivered itself has been silent since then; of another
-// one it hears now.
-static void leases_hear(struct leases *leases, const struct leases *before, int64_t now_ms)
-{
-    map_each (entry, &leases->records) {
-        struct lease_record *record = entry->value;
-        const struct lease_record *known = leases_find(before, entry->key);
-        record->heard_ms =
-            known != NULL && known->version == record->version ? known->heard_ms : now_ms;
-    }
-}
-
-void transfer_adopt(struct replica *replica, const struct turn *turn, enum replica_stream stream)
-{
-    struct transfer *receiving = &replica->session.receiving[stream];
-    struct log *log = &replica->logs[stream];
-    assert(receiving->complete);
-    if (stream == STREAM_DURABLE) {
-        const struct table_row *row = table_find(&receiving->table, REPLICA_KEY_CHRONICLE);
-        struct chronicle chronicle;
-        chronicle_parse(&chronicle, turn->arena, row != NULL ? row->value : NULL);
-        resync_tell(replica, turn, &receiving->table, &chronicle);
-        replica->chronicle = chronicle;
-        map_clear(&replica->dirty); // all of it is written anew
-    }
-    leases_hear(&receiving->leases, &log->delivered_leases, turn->now_ms);
-    table_done(&log->delivered);
-    leases_done(&log->delivered_leases);
-    log->delivered = receiving->table;
-    log->delivered_leases = receiving->leases;
-    receiving->table = (struct table){0};
-    receiving->leases = (struct leases){0};
-    log->last_version = replica->session.decision.streams[stream].version;
-    log_forget_entries(log);
-    log->replaced = true;
-    requests_lose_delivered(replica, turn, stream);
 }

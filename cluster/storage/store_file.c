@@ -1,19 +1,17 @@
 // SPDX-License-Identifier: Apache-2.0
-// The state on disk. The only user of SQLite.
+// Opening and making the file, and the checks that let it be used.
 #include "cluster/storage/store_file.h"
 
 #include <assert.h>
 #include <errno.h>
-#include <fcntl.h>
 #include <sqlite3.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
-#include <time.h>
-#include <unistd.h>
 
-#include "cluster/replica/replica.h"
+#include "cluster/storage/store_file_internal.h"
+#include "cluster/storage/store_folder.h"
+#include "cluster/storage/store_sum.h"
+#include "cluster/storage/store_witness.h"
 #include "common/base/alloc.h"
 #include "common/base/arena.h"
 #include "common/base/error.h"
@@ -22,35 +20,22 @@ enum {
     APPLICATION_ID = 0x68616d67, // "hamg": tells our files from others
     SCHEMA_VERSION = 1,
     SCHEMA_VERSION_MAX = 1000, // a greater number is not one that we will ever give
-    FILE_MODE = 0600,
-    BUSY_TIMEOUT_MS = 2000, // a predecessor that is just ending
+    BUSY_TIMEOUT_MS = 2000,    // a predecessor that is just ending
 };
 
-enum statement {
-    STATEMENT_BEGIN,
-    STATEMENT_COMMIT,
-    STATEMENT_ROLLBACK,
-    STATEMENT_CLEAR,
-    STATEMENT_MARK,
-    STATEMENT_PUT,
-    STATEMENT_LABEL_READ,
-    STATEMENT_LABEL_WRITE,
-    STATEMENT_MAX
-};
-
-static const char *const statement_texts[STATEMENT_MAX] = {
-    [STATEMENT_BEGIN] = "BEGIN IMMEDIATE",
-    [STATEMENT_COMMIT] = "COMMIT",
-    [STATEMENT_ROLLBACK] = "ROLLBACK",
-    [STATEMENT_CLEAR] = "DELETE FROM entry",
-    [STATEMENT_MARK] = "SELECT mark FROM entry WHERE key = ?1",
-    [STATEMENT_PUT] = "INSERT OR REPLACE INTO entry (key, value, version, mark) "
-                      "VALUES (?1, ?2, ?3, ?4)",
-    [STATEMENT_LABEL_READ] = "SELECT epoch, last_version, history, count, sum, mark "
-                             "FROM label WHERE id = 1",
-    [STATEMENT_LABEL_WRITE] = "INSERT OR REPLACE INTO label "
-                              "(id, epoch, last_version, history, count, sum, mark) "
-                              "VALUES (1, ?1, ?2, ?3, ?4, ?5, ?6)",
+static const char *const statement_texts[STORE_STATEMENT_MAX] = {
+    [STORE_STATEMENT_BEGIN] = "BEGIN IMMEDIATE",
+    [STORE_STATEMENT_COMMIT] = "COMMIT",
+    [STORE_STATEMENT_ROLLBACK] = "ROLLBACK",
+    [STORE_STATEMENT_CLEAR] = "DELETE FROM entry",
+    [STORE_STATEMENT_MARK] = "SELECT mark FROM entry WHERE key = ?1",
+    [STORE_STATEMENT_PUT] = "INSERT OR REPLACE INTO entry (key, value, version, mark) "
+                            "VALUES (?1, ?2, ?3, ?4)",
+    [STORE_STATEMENT_LABEL_READ] = "SELECT epoch, last_version, history, count, sum, mark "
+                                   "FROM label WHERE id = 1",
+    [STORE_STATEMENT_LABEL_WRITE] = "INSERT OR REPLACE INTO label "
+                                    "(id, epoch, last_version, history, count, sum, mark) "
+                                    "VALUES (1, ?1, ?2, ?3, ?4, ?5, ?6)",
 };
 
 static const char schema_text[] =
@@ -63,23 +48,7 @@ static const char schema_text[] =
     "PRAGMA application_id = 1751215463;"
     "PRAGMA user_version = 1;";
 
-// The label as it is in the file.
-struct label {
-    uint64_t epoch, last_version;
-    char *history;
-    uint64_t count; // of rows
-    uint64_t sum;   // the marks of all rows, by exclusive or
-};
-
-struct store_file {
-    sqlite3 *db;
-    sqlite3_stmt *statements[STATEMENT_MAX];
-    struct label label;   // committed
-    struct label pending; // of the open batch; its history is label.history
-    bool in_batch;
-};
-
-static int code_of(int rc)
+int store_file_code(int rc)
 {
     switch (rc & 0xff) {
     case SQLITE_OK:
@@ -104,9 +73,9 @@ static int code_of(int rc)
     }
 }
 
-static int file_failed(const struct store_file *file, struct error *err, int rc, const char *what)
+int store_file_failed(const struct store_file *file, struct error *err, int rc, const char *what)
 {
-    int code = code_of(rc);
+    int code = store_file_code(rc);
     assert(code < 0);
     if (code == -EBUSY) {
         return error_set(err, code, "another process uses the database");
@@ -114,45 +83,16 @@ static int file_failed(const struct store_file *file, struct error *err, int rc,
     return error_set(err, code, "cannot %s the database: %s", what, sqlite3_errmsg(file->db));
 }
 
-// FNV-1a, 64 bits. Each step can be undone, so a change of any one byte changes the result.
-static uint64_t mark_add(uint64_t mark, const void *data, size_t size_bytes)
+static uint64_t label_mark(const struct store_file_label *label)
 {
-    const unsigned char *bytes = data;
-    for (size_t i = 0; i < size_bytes; i++) {
-        mark = (mark ^ bytes[i]) * 0x100000001b3U;
-    }
-    return mark;
+    uint64_t mark = store_sum_add(store_sum_start(), label->history, strlen(label->history) + 1);
+    mark = store_sum_add_number(mark, label->epoch);
+    mark = store_sum_add_number(mark, label->last_version);
+    mark = store_sum_add_number(mark, label->count);
+    return store_sum_add_number(mark, label->sum);
 }
 
-static uint64_t mark_add_number(uint64_t mark, uint64_t number)
-{
-    unsigned char bytes[8];
-    for (size_t i = 0; i < sizeof(bytes); i++) {
-        bytes[i] = (unsigned char)(number >> (8 * i) & 0xff);
-    }
-    return mark_add(mark, bytes, sizeof(bytes));
-}
-
-static const uint64_t mark_start = 0xcbf29ce484222325U;
-
-static uint64_t row_mark(const struct replica_row *row)
-{
-    uint64_t mark = mark_add(mark_start, row->key, strlen(row->key) + 1);
-    mark = mark_add_number(mark, row->version);
-    mark = mark_add_number(mark, row->value != NULL ? row->size_bytes : UINT64_MAX);
-    return row->value != NULL ? mark_add(mark, row->value, row->size_bytes) : mark;
-}
-
-static uint64_t label_mark(const struct label *label)
-{
-    uint64_t mark = mark_add(mark_start, label->history, strlen(label->history) + 1);
-    mark = mark_add_number(mark, label->epoch);
-    mark = mark_add_number(mark, label->last_version);
-    mark = mark_add_number(mark, label->count);
-    return mark_add_number(mark, label->sum);
-}
-
-static int statement_run(struct store_file *file, enum statement which)
+int store_file_run(struct store_file *file, enum store_statement which)
 {
     sqlite3_stmt *statement = file->statements[which];
     int rc = sqlite3_step(statement);
@@ -160,8 +100,7 @@ static int statement_run(struct store_file *file, enum statement which)
     return rc == SQLITE_DONE || rc == SQLITE_ROW ? reset : rc;
 }
 
-// A bind fails only for a wrong index or want of memory.
-static void must_bind(int rc)
+void store_file_bound(int rc)
 {
     assert(rc == SQLITE_OK);
 }
@@ -191,7 +130,7 @@ static int file_check(struct store_file *file, struct error *err)
     }
     int r = 0;
     if (rc != SQLITE_ROW) {
-        r = file_failed(file, err, rc == SQLITE_DONE ? SQLITE_CORRUPT : rc, "check");
+        r = store_file_failed(file, err, rc == SQLITE_DONE ? SQLITE_CORRUPT : rc, "check");
     } else {
         const char *verdict = (const char *)sqlite3_column_text(statement, 0);
         if (verdict == NULL || strcmp(verdict, "ok") != 0) {
@@ -208,39 +147,39 @@ static int file_check(struct store_file *file, struct error *err)
 
 static int file_prepare(struct store_file *file, struct error *err)
 {
-    for (size_t i = 0; i < STATEMENT_MAX; i++) {
+    for (size_t i = 0; i < STORE_STATEMENT_MAX; i++) {
         int rc = sqlite3_prepare_v3(file->db, statement_texts[i], -1, SQLITE_PREPARE_PERSISTENT,
                                     &file->statements[i], NULL);
         if (rc != SQLITE_OK) {
-            return file_failed(file, err, rc, "use"); // our tables are missing or different
+            return store_file_failed(file, err, rc, "use"); // our tables are missing or different
         }
     }
     return 0;
 }
 
-static int label_write(struct store_file *file, const struct label *label)
+int store_file_write_label(struct store_file *file, const struct store_file_label *label)
 {
-    sqlite3_stmt *statement = file->statements[STATEMENT_LABEL_WRITE];
-    must_bind(sqlite3_bind_int64(statement, 1, (sqlite3_int64)label->epoch));
-    must_bind(sqlite3_bind_int64(statement, 2, (sqlite3_int64)label->last_version));
-    must_bind(sqlite3_bind_text(statement, 3, label->history, -1, SQLITE_STATIC));
-    must_bind(sqlite3_bind_int64(statement, 4, (sqlite3_int64)label->count));
-    must_bind(sqlite3_bind_int64(statement, 5, (sqlite3_int64)label->sum));
-    must_bind(sqlite3_bind_int64(statement, 6, (sqlite3_int64)label_mark(label)));
-    return statement_run(file, STATEMENT_LABEL_WRITE);
+    sqlite3_stmt *statement = file->statements[STORE_STATEMENT_LABEL_WRITE];
+    store_file_bound(sqlite3_bind_int64(statement, 1, (sqlite3_int64)label->epoch));
+    store_file_bound(sqlite3_bind_int64(statement, 2, (sqlite3_int64)label->last_version));
+    store_file_bound(sqlite3_bind_text(statement, 3, label->history, -1, SQLITE_STATIC));
+    store_file_bound(sqlite3_bind_int64(statement, 4, (sqlite3_int64)label->count));
+    store_file_bound(sqlite3_bind_int64(statement, 5, (sqlite3_int64)label->sum));
+    store_file_bound(sqlite3_bind_int64(statement, 6, (sqlite3_int64)label_mark(label)));
+    return store_file_run(file, STORE_STATEMENT_LABEL_WRITE);
 }
 
 static int label_read(struct store_file *file, struct error *err)
 {
-    sqlite3_stmt *statement = file->statements[STATEMENT_LABEL_READ];
+    sqlite3_stmt *statement = file->statements[STORE_STATEMENT_LABEL_READ];
     int rc = sqlite3_step(statement);
     int r = 0;
     if (rc != SQLITE_ROW) {
         r = rc == SQLITE_DONE ? error_set(err, -EUCLEAN, "the database is damaged: no label")
-                              : file_failed(file, err, rc, "read");
+                              : store_file_failed(file, err, rc, "read");
     } else {
         const char *history = (const char *)sqlite3_column_text(statement, 2);
-        struct label label = {
+        struct store_file_label label = {
             .epoch = (uint64_t)sqlite3_column_int64(statement, 0),
             .last_version = (uint64_t)sqlite3_column_int64(statement, 1),
             .history = alloc_strdup(history != NULL ? history : ""),
@@ -263,18 +202,18 @@ static int file_create(struct store_file *file, struct error *err)
 {
     int rc = sqlite3_exec(file->db, schema_text, NULL, NULL, NULL);
     if (rc != SQLITE_OK) {
-        return file_failed(file, err, rc, "create");
+        return store_file_failed(file, err, rc, "create");
     }
     int r = file_prepare(file, err);
     if (r < 0) {
         return r;
     }
     file->label.history = alloc_strdup("");
-    rc = label_write(file, &file->label);
+    rc = store_file_write_label(file, &file->label);
     if (rc == SQLITE_OK) {
-        rc = statement_run(file, STATEMENT_COMMIT);
+        rc = store_file_run(file, STORE_STATEMENT_COMMIT);
     }
-    return rc == SQLITE_OK ? 0 : file_failed(file, err, rc, "create");
+    return rc == SQLITE_OK ? 0 : store_file_failed(file, err, rc, "create");
 }
 
 static int file_configure(struct store_file *file, struct error *err)
@@ -289,7 +228,7 @@ static int file_configure(struct store_file *file, struct error *err)
     for (size_t i = 0; i < ARRAY_SIZE(texts); i++) {
         int rc = sqlite3_exec(file->db, texts[i], NULL, NULL, NULL);
         if (rc != SQLITE_OK) {
-            return file_failed(file, err, rc, "open");
+            return store_file_failed(file, err, rc, "open");
         }
     }
     return 0;
@@ -308,7 +247,7 @@ static int file_setup(struct store_file *file, struct error *err)
         rc = pragma_number(file, "PRAGMA user_version", &version);
     }
     if (rc != SQLITE_OK) {
-        return file_failed(file, err, rc, "read");
+        return store_file_failed(file, err, rc, "read");
     }
     if (application != APPLICATION_ID || version < 1 || version > SCHEMA_VERSION_MAX) {
         return error_set(err, -EUCLEAN, "the database is damaged, or not one of ours");
@@ -326,23 +265,26 @@ static int file_setup(struct store_file *file, struct error *err)
     return r == 0 ? label_read(file, err) : r;
 }
 
-// Makes sure that the name of a new or renamed file survives a power cut.
-static int folder_sync(const char *path)
+// The log has all that was confirmed, and what it has is on the disk: a process that was killed
+// while it wrote leaves changes there that are read now and would be gone after a power cut.
+static int file_settle(struct store_file *file, const char *path, struct error *err)
 {
-    const char *slash = strrchr(path, '/');
-    size_t length = slash == NULL ? 0 : (size_t)(slash - path);
-    char *folder CLEANUP(alloc_freep) =
-        length == 0 ? alloc_strdup(slash == NULL ? "." : "/") : alloc_memdup(path, length + 1);
-    if (length > 0) {
-        folder[length] = '\0';
+    file->witness = store_witness_open(path);
+    const struct store_file_label *label = &file->label;
+    if (!store_witness_agrees(file->witness, label->epoch, label->last_version)) {
+        return error_set(err, -EUCLEAN,
+                         "the database is damaged: it ends with version %llu, but %llu was "
+                         "confirmed (or it is an old copy: then remove '%s" STORE_WITNESS_ENDING
+                         "')",
+                         (unsigned long long)label->last_version,
+                         (unsigned long long)store_witness_version(file->witness), path);
     }
-    int fd = open(folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-    if (fd < 0) {
-        return -errno;
+    // On a full disk it cannot be merged, but it has been synced before that was tried.
+    int rc = sqlite3_wal_checkpoint_v2(file->db, NULL, SQLITE_CHECKPOINT_TRUNCATE, NULL, NULL);
+    if (rc != SQLITE_OK && store_file_code(rc) != -ENOSPC) {
+        return store_file_failed(file, err, rc, "sync");
     }
-    int r = fsync(fd) < 0 ? -errno : 0;
-    (void)close(fd); // was only read
-    return r;
+    return 0;
 }
 
 static int file_connect(const char *path, int flags, struct store_file **ret, struct error *err)
@@ -350,27 +292,12 @@ static int file_connect(const char *path, int flags, struct store_file **ret, st
     struct store_file *file CLEANUP(store_file_closep) = alloc_zero(sizeof(*file));
     int rc = sqlite3_open_v2(path, &file->db, flags | SQLITE_OPEN_NOMUTEX, NULL);
     if (rc != SQLITE_OK) {
-        return error_set(err, code_of(rc), "cannot open: %s",
+        return error_set(err, store_file_code(rc), "cannot open: %s",
                          file->db != NULL ? sqlite3_errmsg(file->db) : sqlite3_errstr(rc));
     }
     rc = sqlite3_busy_timeout(file->db, BUSY_TIMEOUT_MS);
     assert(rc == SQLITE_OK);
     *ret = steal_ptr(file);
-    return 0;
-}
-
-// The file and what SQLite keeps beside it.
-static const char *const file_endings[] = {"", "-wal", "-shm", "-journal"};
-
-int store_file_remove(const char *path, struct error *err)
-{
-    struct arena *arena CLEANUP(arena_freep) = arena_new();
-    for (size_t i = 0; i < ARRAY_SIZE(file_endings); i++) {
-        const char *name = arena_printf(arena, "%s%s", path, file_endings[i]);
-        if (unlink(name) < 0 && errno != ENOENT) {
-            return error_set_errno(err, -errno, "cannot remove '%s'", name);
-        }
-    }
     return 0;
 }
 
@@ -398,40 +325,30 @@ static int file_make(const char *path, struct error *err)
     if (r < 0) {
         return r;
     }
-    if (chmod(fresh, FILE_MODE) < 0 || rename(fresh, path) < 0) {
-        return error_set_errno(err, -errno, "cannot name '%s'", fresh);
-    }
-    r = folder_sync(path);
-    return r < 0 ? error_set_errno(err, r, "cannot sync the folder") : 0;
-}
-
-// SQLite takes a file that is too short for a header for a new one.
-static int file_look(const char *path, struct error *err)
-{
-    char head[16] = "";
-    int fd = open(path, O_RDONLY | O_CLOEXEC);
-    if (fd < 0) {
-        return errno == ENOENT ? file_make(path, err) : error_set_errno(err, -errno, "cannot open");
-    }
-    ssize_t n = read(fd, head, sizeof(head));
-    (void)close(fd); // was only read
-    if (n != sizeof(head) || memcmp(head, "SQLite format 3", sizeof(head)) != 0) {
-        return error_set(err, -EUCLEAN, "the database is damaged: no header");
-    }
-    return 0;
+    return store_folder_name(fresh, path, err);
 }
 
 int store_file_open(const char *path, struct store_file **ret, struct error *err)
 {
     struct store_file *file CLEANUP(store_file_closep) = NULL;
-    int r = file_look(path, err);
+    int r = store_folder_look(path, err);
+    if (r == -ENOENT) {
+        r = file_make(path, err);
+    }
     if (r == 0) {
         r = file_connect(path, SQLITE_OPEN_READWRITE, &file, err);
     }
     if (r == 0) {
         r = file_setup(file, err);
     }
+    if (r == 0) {
+        r = file_settle(file, path, err);
+    }
     if (r < 0) {
+        if (file != NULL) {
+            // What is damaged stays as it was found, with its log.
+            (void)sqlite3_db_config(file->db, SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 1, NULL);
+        }
         return error_prefix(err, "%s", path);
     }
     *ret = steal_ptr(file);
@@ -443,10 +360,11 @@ void store_file_close(struct store_file *file)
     if (file == NULL) {
         return;
     }
-    for (size_t i = 0; i < STATEMENT_MAX; i++) {
+    for (size_t i = 0; i < STORE_STATEMENT_MAX; i++) {
         (void)sqlite3_finalize(file->statements[i]); // tells of an error that was handled before
     }
     (void)sqlite3_close_v2(file->db); // committed is committed
+    store_witness_close(file->witness);
     free(file->label.history);
     free(file);
 }
@@ -454,215 +372,4 @@ void store_file_close(struct store_file *file)
 void store_file_closep(struct store_file **file)
 {
     store_file_close(*file);
-}
-
-static int load_row(sqlite3_stmt *statement, struct arena *arena, struct replica_row *ret,
-                    struct error *err)
-{
-    const char *key = (const char *)sqlite3_column_text(statement, 0);
-    const void *value = sqlite3_column_blob(statement, 1);
-    size_t size_bytes = (size_t)sqlite3_column_bytes(statement, 1);
-    bool deleted = sqlite3_column_type(statement, 1) == SQLITE_NULL;
-    struct replica_row row = {
-        .key = arena_strdup(arena, key != NULL ? key : ""),
-        .size_bytes = deleted ? 0 : size_bytes,
-        .version = (uint64_t)sqlite3_column_int64(statement, 2),
-    };
-    if (!deleted) {
-        row.value = arena_memdup(arena, size_bytes > 0 ? value : "", size_bytes);
-    }
-    uint64_t mark = (uint64_t)sqlite3_column_int64(statement, 3);
-    if (mark != row_mark(&row)) {
-        return error_set(err, -EUCLEAN, "the database is damaged: the row of '%.64s' was changed",
-                         row.key);
-    }
-    *ret = row;
-    return 0;
-}
-
-static int load_rows(struct store_file *file, sqlite3_stmt *statement, struct arena *arena,
-                     const struct replica_row **ret_rows, struct error *err)
-{
-    size_t count = 0;
-    uint64_t sum = 0;
-    // The label says how many rows there are, and has a check number of its own; still, no more is
-    // believed of it than that it bounds the loop.
-    size_t capacity = 0;
-    struct replica_row *rows = NULL;
-    int rc;
-    while ((rc = sqlite3_step(statement)) == SQLITE_ROW) {
-        if (count == capacity) {
-            capacity = capacity == 0 ? 256 : capacity * 2;
-            struct replica_row *more = arena_array_of(arena, struct replica_row, capacity);
-            if (count > 0) {
-                memcpy(more, rows, count * sizeof(*rows));
-            }
-            rows = more;
-        }
-        int r = load_row(statement, arena, &rows[count], err);
-        if (r < 0) {
-            return r;
-        }
-        sum ^= row_mark(&rows[count]);
-        count++;
-    }
-    if (rc != SQLITE_DONE) {
-        return file_failed(file, err, rc, "read");
-    }
-    if (count != file->label.count || sum != file->label.sum) {
-        return error_set(err, -EUCLEAN, "the database is damaged: rows are missing or not ours");
-    }
-    *ret_rows = rows;
-    return 0;
-}
-
-int store_file_load(struct store_file *file, struct arena *arena, struct store_label *ret_label,
-                    const struct replica_row **ret_rows, size_t *ret_count, struct error *err)
-{
-    sqlite3_stmt *statement = NULL;
-    int rc = sqlite3_prepare_v2(file->db, "SELECT key, value, version, mark FROM entry", -1,
-                                &statement, NULL);
-    if (rc != SQLITE_OK) {
-        return file_failed(file, err, rc, "read");
-    }
-    const struct replica_row *rows = NULL;
-    int r = load_rows(file, statement, arena, &rows, err);
-    (void)sqlite3_finalize(statement); // its result is that of the last step
-    if (r < 0) {
-        return r;
-    }
-    *ret_label = (struct store_label){
-        .epoch = file->label.epoch,
-        .last_version = file->label.last_version,
-        .history = arena_strdup(arena, file->label.history),
-    };
-    *ret_rows = rows;
-    *ret_count = (size_t)file->label.count;
-    return 0;
-}
-
-int store_file_label(struct store_file *file, const char *history, struct error *err)
-{
-    assert(!file->in_batch);
-    char *copy = alloc_strdup(history);
-    struct label label = file->label;
-    label.history = copy;
-    int rc = label_write(file, &label); // a transaction of its own
-    if (rc != SQLITE_OK) {
-        free(copy);
-        return file_failed(file, err, rc, "write to");
-    }
-    free(file->label.history);
-    file->label = label;
-    return 0;
-}
-
-static int batch_failed(struct store_file *file, int rc, struct error *err)
-{
-    int r = file_failed(file, err, rc, "write to");
-    file->in_batch = false;
-    if (sqlite3_get_autocommit(file->db) == 0) {
-        // When even this fails, the process that reopens the file finds the transaction undone.
-        (void)statement_run(file, STATEMENT_ROLLBACK);
-    }
-    return r;
-}
-
-int store_file_begin(struct store_file *file, bool replace_all, struct error *err)
-{
-    assert(!file->in_batch);
-    int rc = statement_run(file, STATEMENT_BEGIN);
-    file->pending = file->label;
-    if (rc == SQLITE_OK && replace_all) {
-        rc = statement_run(file, STATEMENT_CLEAR);
-        file->pending.count = 0;
-        file->pending.sum = 0;
-    }
-    if (rc != SQLITE_OK) {
-        return batch_failed(file, rc, err);
-    }
-    file->in_batch = true;
-    return 0;
-}
-
-int store_file_put(struct store_file *file, const struct replica_row *row, struct error *err)
-{
-    assert(file->in_batch);
-    sqlite3_stmt *old = file->statements[STATEMENT_MARK];
-    must_bind(sqlite3_bind_text(old, 1, row->key, -1, SQLITE_STATIC));
-    int rc = sqlite3_step(old);
-    if (rc == SQLITE_ROW) {
-        file->pending.sum ^= (uint64_t)sqlite3_column_int64(old, 0);
-        file->pending.count--;
-    }
-    (void)sqlite3_reset(old); // its result is that of the step
-    if (rc != SQLITE_ROW && rc != SQLITE_DONE) {
-        return batch_failed(file, rc, err);
-    }
-    uint64_t mark = row_mark(row);
-    sqlite3_stmt *put = file->statements[STATEMENT_PUT];
-    must_bind(sqlite3_bind_text(put, 1, row->key, -1, SQLITE_STATIC));
-    if (row->value == NULL) {
-        must_bind(sqlite3_bind_null(put, 2));
-    } else {
-        must_bind(sqlite3_bind_blob64(put, 2, row->value, row->size_bytes, SQLITE_STATIC));
-    }
-    must_bind(sqlite3_bind_int64(put, 3, (sqlite3_int64)row->version));
-    must_bind(sqlite3_bind_int64(put, 4, (sqlite3_int64)mark));
-    rc = statement_run(file, STATEMENT_PUT);
-    if (rc != SQLITE_OK) {
-        return batch_failed(file, rc, err);
-    }
-    file->pending.sum ^= mark;
-    file->pending.count++;
-    return 0;
-}
-
-int store_file_commit(struct store_file *file, uint64_t epoch, uint64_t last_version,
-                      struct error *err)
-{
-    assert(file->in_batch);
-    file->pending.epoch = epoch;
-    file->pending.last_version = last_version;
-    int rc = label_write(file, &file->pending);
-    if (rc == SQLITE_OK) {
-        rc = statement_run(file, STATEMENT_COMMIT);
-    }
-    if (rc != SQLITE_OK) {
-        return batch_failed(file, rc, err);
-    }
-    file->label = file->pending;
-    file->in_batch = false;
-    return 0;
-}
-
-int store_file_set_aside(const char *path, const char *why, int64_t wall_s, struct arena *arena,
-                         char **ret_path, struct error *err)
-{
-    time_t seconds = (time_t)wall_s;
-    struct tm tm;
-    char stamp[32];
-    if (gmtime_r(&seconds, &tm) == NULL ||
-        strftime(stamp, sizeof(stamp), "%Y%m%dT%H%M%SZ", &tm) == 0) {
-        return error_set(err, -EINVAL, "the clock is not set");
-    }
-    char *to = arena_printf(arena, "%s.%s-%s", path, why, stamp);
-    for (int i = 1; access(to, F_OK) == 0 && i < 1000; i++) {
-        to = arena_printf(arena, "%s.%s-%s.%d", path, why, stamp, i);
-    }
-    // The file goes first: without its log it would be a sound file of a former state. A log that
-    // is left behind by a power cut is removed when a new file is made under the name.
-    for (size_t i = 0; i < ARRAY_SIZE(file_endings); i++) {
-        const char *old = arena_printf(arena, "%s%s", path, file_endings[i]);
-        const char *new = arena_printf(arena, "%s%s", to, file_endings[i]);
-        if (rename(old, new) < 0 && errno != ENOENT) {
-            return error_set_errno(err, -errno, "cannot rename '%s'", old);
-        }
-    }
-    int r = folder_sync(path);
-    if (r < 0) {
-        return error_set_errno(err, r, "cannot sync the folder of '%s'", path);
-    }
-    *ret_path = to;
-    return 0;
 }

@@ -2,7 +2,8 @@
 // The replica's state on this node's disk: one SQLite file, WAL, synchronous=FULL. A batch is one
 // transaction, so that a power cut at any instruction leaves the state before or after it. Besides
 // what SQLite checks itself, every row has a check number and the file has one over all rows, so
-// that a changed or missing row is found when the file is opened.
+// that a changed or missing row is found when the file is opened; a witness beside it tells what
+// was confirmed, so that a damaged end of the log is. What an open file shows is on the disk.
 //
 // Calls block for as long as the disk does; the daemon uses them through store_writer.h, which does
 // not.
@@ -49,6 +50,9 @@ int store_file_put(struct store_file *file, const struct replica_row *row,
                    struct error *err) WARN_UNUSED;
 int store_file_commit(struct store_file *file, uint64_t epoch, uint64_t last_version,
                       struct error *err) WARN_UNUSED;
+
+// When there is nothing to write for some time: syncs what helps to find damage (store_witness.h).
+void store_file_rest(struct store_file *file);
 
 // Renames the closed file (and what belongs to it) to "<path>.<why>-<wall clock time>"; the new
 // path is in the arena.

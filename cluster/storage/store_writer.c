@@ -2,7 +2,8 @@
 // The writing process and its parent's side.
 //
 // Frames to the process: 'B' begin (batch, epoch, last version, replace all) · 'R' row · 'E' end of
-// the batch · 'L' label. Frames back: 'P' batch is durable · 'T' trouble (code, words). Numbers are
+// the batch · 'L' label. Frames back: 'P' batch is durable · 'T' trouble (code, words) · 'S' space
+// (low or not). Numbers are
 // in the machine's own form: both ends are the same program.
 #include "cluster/storage/store_writer.h"
 
@@ -11,6 +12,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/epoll.h>
+#include <sys/statvfs.h>
 
 #include "cluster/replica/replica.h"
 #include "cluster/storage/store_file.h"
@@ -24,6 +26,7 @@
 enum {
     STOP_TIMEOUT_MS = 10000,
     RETRY_MS = 1000,
+    LOOK_MS = 2000,  // at the room that is left, and for something to do while nothing comes
     GROUP_MAX = 256, // batches in one transaction
 };
 
@@ -48,6 +51,8 @@ struct writer_batch {
 struct writer_process {
     struct ipc_stream *stream;
     struct store_file *file;
+    const char *path;
+    bool low;                     // as told
     struct writer_batch *batches; // not durable yet, in order
     size_t count, capacity;
     bool troubled;
@@ -72,6 +77,24 @@ static int process_send(struct writer_process *process, char kind, const void *n
 static int process_tell_trouble(struct writer_process *process, int64_t code)
 {
     return process_send(process, 'T', &code, code < 0 ? process->err.text : "");
+}
+
+// Tells when the room that is left falls below the reserve, and when it is clearly above it again.
+static int process_look(struct writer_process *process)
+{
+    struct statvfs fs;
+    if (statvfs(process->path, &fs) < 0) {
+        return 0; // whether it can be written will be seen
+    }
+    uint64_t room = (uint64_t)fs.f_bfree * fs.f_frsize; // root's, as we are
+    uint64_t reserve = STORE_WRITER_RESERVE_BYTES;
+    bool low = room < (process->low ? reserve + reserve / 4 : reserve);
+    if (low == process->low) {
+        return 0;
+    }
+    process->low = low;
+    uint64_t word = low ? 1 : 0;
+    return process_send(process, 'S', &word, "");
 }
 
 static int process_rows(struct writer_process *process, const struct strbuf *rows)
@@ -211,13 +234,23 @@ static int process_read(struct writer_process *process)
     return r < 0 ? r : end;
 }
 
+// Waits for work, at most as long as there is other work to do. 0 or -errno.
+static int process_wait(struct writer_process *process)
+{
+    bool retry = process->count > 0 && process->batches[0].complete;
+    int r = ipc_stream_wait(process->stream, retry ? RETRY_MS : LOOK_MS);
+    if (r == 0 && !retry) {
+        store_file_rest(process->file);
+    }
+    return r < 0 ? r : process_look(process);
+}
+
 static int process_loop(struct writer_process *process)
 {
-    int r = 0;
+    int r = process_look(process);
     bool ending = false;
     while (r == 0) {
-        bool retry = process->count > 0 && process->batches[0].complete;
-        r = ipc_stream_wait(process->stream, retry ? RETRY_MS : INT32_MAX);
+        r = process_wait(process);
         if (r < 0) {
             return r;
         }
@@ -240,7 +273,7 @@ static int process_loop(struct writer_process *process)
 static int process_main(int fd, void *userdata)
 {
     const char *path = userdata;
-    struct writer_process process = {.stream = ipc_stream_new(fd)};
+    struct writer_process process = {.stream = ipc_stream_new(fd), .path = path};
     int r = store_file_open(path, &process.file, &process.err);
     if (r == 0) {
         r = process_loop(&process);
@@ -284,6 +317,12 @@ static void writer_frame(struct store_writer *writer, const char *frame, size_t 
     }
     int64_t code;
     memcpy(&code, frame + 1, sizeof(code));
+    if (frame[0] == 'S') {
+        if (writer->callbacks.room != NULL) {
+            writer->callbacks.room(writer->callbacks.userdata, code != 0);
+        }
+        return;
+    }
     size_t words_bytes = size_bytes - 1 - sizeof(code);
     char *words CLEANUP(alloc_freep) = alloc_zero(words_bytes + 1);
     memcpy(words, frame + 1 + sizeof(code), words_bytes);
@@ -381,7 +420,7 @@ static void writer_send(struct store_writer *writer, const struct strbuf *frame)
     writer_update(writer);
 }
 
-void store_writer_write(struct store_writer *writer, const struct replica_effect *effect)
+size_t store_writer_write(struct store_writer *writer, const struct replica_effect *effect)
 {
     struct strbuf frame CLEANUP(strbuf_done) = {0};
     struct batch_head head = {
@@ -393,6 +432,7 @@ void store_writer_write(struct store_writer *writer, const struct replica_effect
     strbuf_append_char(&frame, 'B');
     strbuf_append_bytes(&frame, &head, sizeof(head));
     writer_send(writer, &frame);
+    size_t size_bytes = frame.size_bytes;
     for (size_t i = 0; i < effect->rows_count; i++) {
         const struct replica_row *row = &effect->rows[i];
         struct row_head row_head = {
@@ -409,10 +449,12 @@ void store_writer_write(struct store_writer *writer, const struct replica_effect
             strbuf_append_char(&frame, '\0');
         }
         writer_send(writer, &frame);
+        size_bytes += frame.size_bytes;
     }
     strbuf_clear(&frame);
     strbuf_append_char(&frame, 'E');
     writer_send(writer, &frame);
+    return size_bytes;
 }
 
 void store_writer_label(struct store_writer *writer, const char *history)

@@ -5,6 +5,7 @@
 #pragma once
 
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 
 #include "common/base/macros.h"
@@ -14,6 +15,9 @@ struct loop;
 struct replica_effect;
 struct store_writer;
 
+// What is kept free, as far as it can be: with less than this the writer tells that room is low.
+enum { STORE_WRITER_RESERVE_BYTES = 20 * 1024 * 1024 };
+
 struct store_writer_callbacks {
     // All batches up to this one are on the disk.
     void (*persisted)(void *userdata, uint64_t batch);
@@ -21,6 +25,9 @@ struct store_writer_callbacks {
     // 0: writing works again. Anything else: the file or the process is broken, nothing will be
     // written any more.
     void (*trouble)(void *userdata, int code, const char *words);
+    // The disk has less than the reserve left, or more again; at the start it is taken to have
+    // more. NULL: nobody asks.
+    void (*room)(void *userdata, bool low);
     void *userdata;
 };
 
@@ -31,7 +38,7 @@ int store_writer_start(struct loop *loop, const char *path,
 // Writes all that is queued (waiting up to some seconds for it) and ends the process. NULL is fine.
 void store_writer_stop(struct store_writer *writer);
 
-// A PERSIST effect. Copied.
-void store_writer_write(struct store_writer *writer, const struct replica_effect *effect);
+// A PERSIST effect. Copied; returns how many bytes that takes until it is persisted.
+size_t store_writer_write(struct store_writer *writer, const struct replica_effect *effect);
 // As store_file_label(), after all batches before it. Not reported.
 void store_writer_label(struct store_writer *writer, const char *history);

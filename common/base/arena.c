@@ -25,8 +25,9 @@ struct arena {
 
 static struct arena_block *arena_block_new(size_t size_bytes)
 {
-    struct arena_block *block = alloc_zero(sizeof(*block) + size_bytes);
-    block->size_bytes = size_bytes;
+    // Not zeroed: arena_alloc() does that with what it gives out.
+    struct arena_block *block = alloc_resize(NULL, sizeof(*block) + size_bytes);
+    *block = (struct arena_block){.size_bytes = size_bytes};
     return block;
 }
 
@@ -73,7 +74,8 @@ void arena_clear(struct arena *arena)
     arena->blocks->used_bytes = 0;
 }
 
-void *arena_alloc(struct arena *arena, size_t size_bytes)
+// Memory whose content is whatever was there.
+static void *arena_take(struct arena *arena, size_t size_bytes)
 {
     assert(size_bytes < SIZE_MAX / 2);
     size_t align = _Alignof(max_align_t);
@@ -88,8 +90,12 @@ void *arena_alloc(struct arena *arena, size_t size_bytes)
     }
     void *p = (char *)block->data + block->used_bytes;
     block->used_bytes += needed;
-    memset(p, 0, needed);
     return p;
+}
+
+void *arena_alloc(struct arena *arena, size_t size_bytes)
+{
+    return memset(arena_take(arena, size_bytes), 0, size_bytes);
 }
 
 char *arena_strdup(struct arena *arena, const char *text)
@@ -99,10 +105,11 @@ char *arena_strdup(struct arena *arena, const char *text)
 
 char *arena_memdup(struct arena *arena, const void *data, size_t size_bytes)
 {
-    char *copy = arena_alloc(arena, size_bytes + 1);
+    char *copy = arena_take(arena, size_bytes + 1);
     if (size_bytes > 0) {
         memcpy(copy, data, size_bytes);
     }
+    copy[size_bytes] = '\0';
     return copy;
 }
 
@@ -122,7 +129,7 @@ char *arena_vprintf(struct arena *arena, const char *format, va_list args)
     va_copy(again, args);
     int size = vsnprintf(NULL, 0, format, args);
     assert(size >= 0);
-    char *text = arena_alloc(arena, (size_t)size + 1);
+    char *text = arena_take(arena, (size_t)size + 1);
     (void)vsnprintf(text, (size_t)size + 1, format, again); // the size is known to suffice
     va_end(again);
     return text;

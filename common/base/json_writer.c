@@ -18,26 +18,49 @@ struct json_level {
     size_t next; // position of the item to write next
 };
 
-static void writer_string(struct strbuf *out, const char *text)
+// How many bytes from here can be written as they are.
+static size_t writer_plain(const char *text, size_t size_bytes)
+{
+    size_t plain = 0;
+    while (plain < size_bytes) {
+        unsigned char c = (unsigned char)text[plain];
+        if (c < 0x20 || c >= 0x80 || c == '"' || c == '\\') {
+            break;
+        }
+        plain++;
+    }
+    return plain;
+}
+
+static void writer_special(struct strbuf *out, char c)
 {
     static const char specials[] = "\"\\\b\f\n\r\t";
     static const char letters[] = "\"\\bfnrt";
+    const char *special = strchr(specials, c);
+    if (special != NULL) {
+        strbuf_append_char(out, '\\');
+        strbuf_append_char(out, letters[special - specials]);
+    } else {
+        strbuf_appendf(out, "\\u%04x", (unsigned)(unsigned char)c);
+    }
+}
+
+static void writer_string(struct strbuf *out, const char *text)
+{
     size_t left = strlen(text);
     strbuf_append_char(out, '"');
     while (left > 0) {
-        size_t length = utf8_length(text, left);
-        const char *special = strchr(specials, text[0]);
-        if (length == 0) {
+        size_t length = writer_plain(text, left);
+        if (length > 0) {
+            strbuf_append_bytes(out, text, length);
+        } else if ((length = utf8_length(text, left)) == 1) {
+            writer_special(out, text[0]);
+        } else if (length > 1) {
+            strbuf_append_bytes(out, text, length);
+        } else {
             // Words from outside may be anything; a document is always UTF-8.
             strbuf_append(out, "\xef\xbf\xbd");
             length = 1;
-        } else if (special != NULL) {
-            strbuf_append_char(out, '\\');
-            strbuf_append_char(out, letters[special - specials]);
-        } else if ((unsigned char)text[0] < 0x20) {
-            strbuf_appendf(out, "\\u%04x", (unsigned)(unsigned char)text[0]);
-        } else {
-            strbuf_append_bytes(out, text, length);
         }
         text += length;
         left -= length;

@@ -10,12 +10,13 @@
 #include "common/base/alloc.h"
 #include "common/base/arena.h"
 #include "common/base/json.h"
+#include "common/model/store_keys.h"
 #include "common/port/store.h"
 
 // A daemon reads in every round, so that it never lags by this many deletions.
-enum { DELETED_MAX = 8192 };
+enum { DELETED_MAX = 32 * 1024 };
 
-enum { CACHE_PART_MAX = 32 }; // longer than the first part of any key of ours
+enum { CACHE_PART_MAX = 32 }; // longer than the first parts of any key of ours
 
 struct cache_entry {
     char *value; // NULL: deleted
@@ -75,34 +76,57 @@ static bool entry_is_equal(const struct cache_entry *a, const struct cache_entry
     return a->value == NULL || (a->version == b->version && strcmp(a->value, b->value) == 0);
 }
 
-// The token of the last change among the keys that begin with the same part; NULL for a key without
-// parts.
-static uint64_t *cache_changed(const struct client_cache *cache, const char *key)
+// How long the key's first part is, or the first two together below "live/", where some keys change
+// all the time and others hardly ever; without the slash behind them. 0: it has none of that sort.
+static size_t key_part(const char *key, bool two)
+{
+    static const char live[] = STORE_PREFIX_VOLATILE;
+    size_t skipped = two ? sizeof(live) - 1 : 0;
+    if (strncmp(key, live, skipped) != 0) {
+        return 0;
+    }
+    const char *slash = strchr(key + skipped, '/');
+    return slash != NULL && slash - key < CACHE_PART_MAX ? (size_t)(slash - key) : 0;
+}
+
+// The token of the last change among the keys that begin with the same part; NULL when none has
+// changed yet.
+static uint64_t *part_changed(const struct client_cache *cache, const char *key, size_t length)
 {
     char part[CACHE_PART_MAX];
-    const char *slash = strchr(key, '/');
-    size_t length = slash != NULL ? (size_t)(slash - key) : sizeof(part);
-    if (length >= sizeof(part)) {
-        return NULL;
-    }
     memcpy(part, key, length);
     part[length] = '\0';
     return map_find(&cache->changed, part);
 }
 
-static void cache_note_change(struct client_cache *cache, const char *key, uint64_t token)
+// As above, with as many parts as the prefix has; NULL for one without parts.
+static const uint64_t *cache_changed(const struct client_cache *cache, const char *prefix)
 {
-    uint64_t *changed = cache_changed(cache, key);
-    const char *slash = strchr(key, '/');
-    if (changed == NULL && slash != NULL && slash - key < CACHE_PART_MAX) {
+    size_t length = key_part(prefix, true);
+    length = length > 0 ? length : key_part(prefix, false);
+    return length > 0 ? part_changed(cache, prefix, length) : NULL;
+}
+
+static void cache_note_part(struct client_cache *cache, const char *key, size_t length,
+                            uint64_t token)
+{
+    if (length == 0) {
+        return;
+    }
+    uint64_t *changed = part_changed(cache, key, length);
+    if (changed == NULL) {
         char *part CLEANUP(alloc_freep) = alloc_strdup(key);
-        part[slash - key] = '\0';
+        part[length] = '\0';
         changed = alloc_zero(sizeof(*changed));
         map_put(&cache->changed, part, changed);
     }
-    if (changed != NULL && token > *changed) {
-        *changed = token;
-    }
+    *changed = token > *changed ? token : *changed;
+}
+
+static void cache_note_change(struct client_cache *cache, const char *key, uint64_t token)
+{
+    cache_note_part(cache, key, key_part(key, false), token);
+    cache_note_part(cache, key, key_part(key, true), token);
 }
 
 // Puts the entry into the view when it says something new, and releases it otherwise.
@@ -133,7 +157,8 @@ static int compare_tokens(const void *a, const void *b)
     return *x < *y ? -1 : *x > *y;
 }
 
-// Forgets the older half of the deleted entries.
+// Forgets the older half of the deleted entries, but none of the last batch: nobody can have read
+// them.
 static void cache_prune(struct client_cache *cache)
 {
     if (cache->deleted <= DELETED_MAX) {
@@ -149,7 +174,7 @@ static void cache_prune(struct client_cache *cache)
     }
     assert(count == cache->deleted);
     qsort(tokens, count, sizeof(*tokens), compare_tokens);
-    uint64_t floor = tokens[count / 2];
+    uint64_t floor = tokens[count / 2] < cache->token ? tokens[count / 2] : cache->token - 1;
     free(tokens);
     struct map kept;
     map_init(&kept, entry_free);

@@ -21,7 +21,9 @@ struct store_entries;
 struct client_cache {
     struct map entries; // key → struct cache_entry *
     struct map loading; // the snapshot that is coming in
-    struct map changed; // first part of the key, up to its first slash → uint64_t *: last token
+    // First part of the key, up to its first slash, and below "live/" the first two parts →
+    // uint64_t *: last token.
+    struct map changed;
     uint64_t token;
     size_t deleted;           // how many of the entries say "deleted"
     uint64_t lowest, highest; // versions that changed something since client_cache_mark()

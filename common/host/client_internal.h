@@ -20,8 +20,14 @@ struct json;
 struct loop_source;
 
 enum {
+    // Of daemons: a round that waits for an answer does nothing else.
     CLIENT_COMMIT_TIMEOUT_MS = 2000,
     CLIENT_READ_TIMEOUT_MS = 2000,
+    // Of tools and workers. After a node has come or gone the store may need a while until it
+    // commits
+    // again, and what takes effect later is worse to be told of as unknown than to wait for.
+    CLIENT_COMMIT_PATIENCE_MS = 20 * 1000,
+    CLIENT_READ_PATIENCE_MS = 10 * 1000,
     CLIENT_CONNECT_TIMEOUT_MS = 5000, // of tools; daemons never wait for a connection
     CLIENT_RECONNECT_MS = 200,
 };
@@ -41,8 +47,8 @@ struct client_lease_port {
 struct client_membership_port {
     struct membership base;
     struct cluster_client *client;
-    struct map nodes; // node → not NULL when it is online
-    bool quorate, known;
+    struct map nodes; // node → flags, see client_membership.c
+    bool quorate, known, forced;
     uint64_t epoch;
 };
 
@@ -75,6 +81,16 @@ struct cluster_client {
     struct arena *wanted_arena;
     struct json *wanted_answer;
 };
+
+static inline int64_t client_commit_timeout_ms(const struct cluster_client *client)
+{
+    return client->loop != NULL ? CLIENT_COMMIT_TIMEOUT_MS : CLIENT_COMMIT_PATIENCE_MS;
+}
+
+static inline int64_t client_read_timeout_ms(const struct cluster_client *client)
+{
+    return client->loop != NULL ? CLIENT_READ_TIMEOUT_MS : CLIENT_READ_PATIENCE_MS;
+}
 
 // Connected, and the view is complete: what is answered from here on is this connection's.
 bool client_is_ready(const struct cluster_client *client) WARN_UNUSED;

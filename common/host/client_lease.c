@@ -25,9 +25,11 @@ enum {
 };
 
 struct client_lease {
-    bool held;  // granted, and not known to have ended
-    bool fresh; // granted, and the daemon was not told yet
+    bool held;     // granted, and not known to have ended
+    bool fresh;    // granted, and the daemon was not told yet
+    bool unwanted; // given back while the question was on its way: a grant goes back at once
     uint64_t term;
+    enum lease_origin origin; // of the term
     int64_t authority_until_ms;
     int64_t asked_id;     // the question on its way; 0: none
     int64_t asked_ms;     // our clock before it was sent
@@ -57,6 +59,19 @@ static void lease_expire(struct client_lease *lease, int64_t now_ms)
         lease->held = false;
         lease->fresh = false;
     }
+}
+
+static int lease_send_release(struct cluster_client *client, const char *name, uint64_t term)
+{
+    struct arena *arena CLEANUP(arena_freep) = arena_new();
+    struct json *request = json_new_object(arena);
+    json_put_string(request, "op", "lease");
+    json_put_string(request, "action", "release");
+    json_put_string(request, "name", name);
+    json_put_string(request, "owner", client->owner);
+    json_put_int(request, "term", (int64_t)term);
+    int64_t id;
+    return client_send(client, request, &id);
 }
 
 static void lease_ask(struct cluster_client *client, const char *name, struct client_lease *lease)
@@ -121,6 +136,7 @@ static int client_lease_acquire(struct lease *base, const char *name, struct lea
         return error_set(err, -ENOTSUP, "only daemons hold leases");
     }
     struct client_lease *lease = lease_get(port, name);
+    lease->unwanted = false;
     if (lease_is_due(client, lease, clock_now_ms(&client->clock))) {
         lease_ask(client, name, lease);
     }
@@ -142,6 +158,7 @@ static int client_lease_acquire(struct lease *base, const char *name, struct lea
     int64_t retry_at_ms = lease->asked_id != 0 ? now_ms + UNANSWERED_MS : lease->ask_at_ms;
     *ret = (struct lease_grant){
         .term = lease->term,
+        .origin = lease->origin,
         .authority_until_ms = lease->held ? lease->authority_until_ms : 0,
         .retry_at_ms = retry_at_ms,
     };
@@ -153,28 +170,50 @@ static int client_lease_release(struct lease *base, const char *name, struct err
     struct client_lease_port *port = (struct client_lease_port *)base;
     struct cluster_client *client = port->client;
     struct client_lease *lease = map_find(&port->held, name);
-    if (lease == NULL || !lease->held) {
+    // One whose authority has run out can be given back too: the word that what it protected has
+    // ended spares the others the rest of their wait. The term tells which grant is meant.
+    if (lease == NULL || lease->term == 0) {
+        if (lease != NULL) {
+            lease->unwanted = lease->asked_id != 0;
+        }
         return error_set(err, -ENOENT, "lease '%s' is not held", name);
     }
     // From here on it is not held, whatever becomes of the message: at worst it ends by itself.
-    struct arena *arena CLEANUP(arena_freep) = arena_new();
-    struct json *request = json_new_object(arena);
-    json_put_string(request, "op", "lease");
-    json_put_string(request, "action", "release");
-    json_put_string(request, "name", name);
-    json_put_string(request, "owner", client->owner);
-    json_put_int(request, "term", (int64_t)lease->term);
+    uint64_t term = lease->term;
     *lease = (struct client_lease){0};
-    int64_t id;
-    return client_send(client, request, &id) < 0
+    return lease_send_release(client, name, term) < 0
                ? error_set(err, -ENOTCONN, "no connection to ha-clusterd")
                : 0;
 }
 
-static void lease_granted(struct cluster_client *client, struct client_lease *lease, uint64_t term)
+static enum lease_origin lease_origin_of(const struct json *answer)
+{
+    static const struct {
+        const char *word;
+        enum lease_origin origin;
+    } words[] = {
+        {"released", LEASE_ORIGIN_RELEASED},
+        {"expired", LEASE_ORIGIN_EXPIRED},
+        {"inherited", LEASE_ORIGIN_INHERITED},
+        {"forgotten", LEASE_ORIGIN_FORGOTTEN},
+    };
+    const char *word = json_find_string(answer, "origin");
+    for (size_t i = 0; word != NULL && i < ARRAY_SIZE(words); i++) {
+        if (strcmp(word, words[i].word) == 0) {
+            return words[i].origin;
+        }
+    }
+    return LEASE_ORIGIN_NONE;
+}
+
+static void lease_granted(struct cluster_client *client, struct client_lease *lease, uint64_t term,
+                          enum lease_origin origin)
 {
     int64_t now_ms = clock_now_ms(&client->clock);
     lease_expire(lease, now_ms);
+    if (term != lease->term) {
+        lease->origin = origin; // a renewal says nothing about how the term began
+    }
     int64_t until_ms = lease->asked_ms + client->authority_ms;
     if (until_ms <= now_ms) {
         lease->term = term;
@@ -201,10 +240,12 @@ static void lease_failed(struct cluster_client *client, struct client_lease *lea
 bool client_lease_answer(struct cluster_client *client, int64_t id, const struct json *answer)
 {
     struct client_lease *lease = NULL;
+    const char *name = NULL;
     map_each (e, &client->lease.held) {
         struct client_lease *candidate = e->value;
         if (candidate->asked_id == id) {
             lease = candidate;
+            name = e->key;
         }
     }
     if (lease == NULL) {
@@ -219,7 +260,12 @@ bool client_lease_answer(struct cluster_client *client, int64_t id, const struct
         lease_failed(client, lease, answer);
     } else if (strcmp(result, "granted") == 0 &&
                json_get_int(answer, "term", 1, INT64_MAX, &term, NULL) == 0) {
-        lease_granted(client, lease, (uint64_t)term);
+        if (lease->unwanted) {
+            ignore_result(lease_send_release(client, name, (uint64_t)term)); // or it ends by itself
+            *lease = (struct client_lease){0};
+            return true;
+        }
+        lease_granted(client, lease, (uint64_t)term, lease_origin_of(answer));
     } else {
         // Someone else holds it, so that we do not, whatever our clock says.
         int64_t retry_ms = RETRY_MS;

@@ -8,6 +8,10 @@
 #include "common/base/json.h"
 #include "common/host/client_internal.h"
 
+// What the map of nodes has.
+#define MEMBER_ONLINE  1U
+#define MEMBER_PRESENT 2U
+
 void client_membership_update(struct cluster_client *client, const struct json *message)
 {
     struct client_membership_port *port = &client->membership;
@@ -18,12 +22,17 @@ void client_membership_update(struct cluster_client *client, const struct json *
         bool online = false;
         ignore_result(
             json_get_bool_if(members->items[i], "online", &online, NULL)); // absent: false
+        bool present = false;
+        ignore_result(json_get_bool_if(members->items[i], "corosync", &present, NULL)); // likewise
         if (node != NULL) {
-            map_put(&port->nodes, node, online ? port : NULL);
+            unsigned flags = (online ? MEMBER_ONLINE : 0U) | (present ? MEMBER_PRESENT : 0U);
+            map_put(&port->nodes, node, (void *)(uintptr_t)flags);
         }
     }
     port->quorate = false;
     ignore_result(json_get_bool_if(message, "quorate", &port->quorate, NULL)); // absent: false
+    port->forced = false;
+    ignore_result(json_get_bool_if(message, "forced", &port->forced, NULL)); // absent: false
     int64_t epoch = 0;
     ignore_result(json_get_int_if(message, "epoch", 0, INT64_MAX, &epoch, NULL)); // absent: 0
     port->epoch = (uint64_t)epoch;
@@ -36,7 +45,8 @@ static int membership_ask(struct cluster_client *client, struct error *err)
     struct json *request = json_new_object(arena);
     json_put_string(request, "op", "membership");
     struct json *answer;
-    int r = cluster_client_call(client, arena, request, CLIENT_READ_TIMEOUT_MS, &answer, err);
+    int r =
+        cluster_client_call(client, arena, request, client_read_timeout_ms(client), &answer, err);
     if (r < 0) {
         return r;
     }
@@ -60,11 +70,14 @@ static int client_membership_get(struct membership *membership, struct arena *ar
         .members = arena_array_of(arena, struct member, port->nodes.count),
         .quorate = port->quorate,
         .epoch = port->epoch,
+        .forced = port->forced,
     };
     map_each (e, &port->nodes) {
         struct member *member = &list.members[list.count++];
         member->node = arena_strdup(arena, e->key);
-        member->online = port->quorate && e->value != NULL;
+        uintptr_t flags = (uintptr_t)e->value;
+        member->online = port->quorate && (flags & MEMBER_ONLINE) != 0;
+        member->present = (flags & MEMBER_PRESENT) != 0;
     }
     *ret = list;
     return 0;

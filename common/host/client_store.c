@@ -80,7 +80,8 @@ static int read_page(struct cluster_client *client, struct arena *arena, struct 
                      struct read_result *result, const char **ret_next, struct error *err)
 {
     struct json *answer;
-    int r = cluster_client_call(client, arena, request, CLIENT_READ_TIMEOUT_MS, &answer, err);
+    int r =
+        cluster_client_call(client, arena, request, client_read_timeout_ms(client), &answer, err);
     if (r < 0) {
         return r;
     }
@@ -202,7 +203,8 @@ static int client_commit(struct store *store, const struct store_txn *txn, uint6
     }
     json_put(request, "ops", ops);
     struct json *answer;
-    int r = cluster_client_call(client, arena, request, CLIENT_COMMIT_TIMEOUT_MS, &answer, err);
+    int r =
+        cluster_client_call(client, arena, request, client_commit_timeout_ms(client), &answer, err);
     if (r < 0) {
         return r;
     }

@@ -38,6 +38,11 @@ char *paths_watchdogd_state(struct arena *arena)
     return arena_printf(arena, "%s/watchdogd.state", paths_run_dir());
 }
 
+char *paths_lrm_services(struct arena *arena)
+{
+    return arena_printf(arena, "%s/lrm.services", paths_run_dir());
+}
+
 char *paths_database(struct arena *arena)
 {
     return arena_printf(arena, "%s/store.db", paths_state_dir());

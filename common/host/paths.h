@@ -12,6 +12,7 @@ const char *paths_state_dir(void) WARN_UNUSED;                 // /var/lib/ha-ma
 char *paths_clusterd_socket(struct arena *arena) WARN_UNUSED;  // <run>/clusterd.sock
 char *paths_watchdogd_socket(struct arena *arena) WARN_UNUSED; // <run>/watchdogd.sock
 char *paths_watchdogd_state(struct arena *arena) WARN_UNUSED;  // <run>/watchdogd.state
+char *paths_lrm_services(struct arena *arena) WARN_UNUSED;     // <run>/lrm.services
 char *paths_database(struct arena *arena) WARN_UNUSED;         // <state>/store.db
 
 #define PATH_COROSYNC_CONF    "/etc/corosync/corosync.conf"

@@ -138,6 +138,14 @@ void process_kill(struct process *process)
     }
 }
 
+void process_kill_alone(struct process *process)
+{
+    alloc_freep(&process->cgroup);
+    if (process->pid > 0) {
+        (void)kill(process->pid, SIGKILL);
+    }
+}
+
 static void time_over(void *userdata)
 {
     struct process *process = userdata;

@@ -53,4 +53,7 @@ int process_spawn(struct loop *loop, struct clock *clock, const struct process_s
 void process_free(struct process *process);
 // Kills it with its group; `ended` is called when it is gone.
 void process_kill(struct process *process);
+// Kills only the child itself, without waiting for anything: what it started is the caller's matter
+// from now on, who ends the group elsewhere.
+void process_kill_alone(struct process *process);
 pid_t process_pid(const struct process *process) WARN_UNUSED;

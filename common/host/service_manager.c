@@ -50,3 +50,12 @@ int service_manager_enable(const char *unit, struct error *err)
     int r = systemctl_run("enable", unit, err);
     return r < 0 ? r : systemctl_run("restart", unit, err);
 }
+
+int service_manager_disable(const char *unit, struct error *err)
+{
+    if (!service_manager_is_systemd()) {
+        return error_set(err, -ENOTSUP, "systemd does not run this machine");
+    }
+    int r = systemctl_run("disable", unit, err);
+    return r < 0 ? r : systemctl_run("stop", unit, err);
+}

@@ -15,3 +15,5 @@ bool service_manager_is_systemd(void) WARN_UNUSED;
 // Enables the unit and starts it, or restarts it when it runs. Waits for the outcome. -ENOTSUP
 // without systemd.
 int service_manager_enable(const char *unit, struct error *err) WARN_UNUSED;
+// Stops the unit and keeps it from being started at boot.
+int service_manager_disable(const char *unit, struct error *err) WARN_UNUSED;

@@ -51,11 +51,33 @@ int corosync_conf_add_node(struct corosync_conf *conf, const char *name,
 // Gives a joining node its vote and counts config_version up. Nothing happens to any other node.
 void corosync_conf_admit_node(struct corosync_conf *conf, const char *name);
 
+// Takes a node out and counts config_version up. -ENOENT: there is no such node; -EINVAL: it is the
+// last one.
+int corosync_conf_remove_node(struct corosync_conf *conf, const char *name,
+                              struct error *err) WARN_UNUSED;
+
+// Sets the token (with a coefficient of 0 and Corosync's own consensus for it), and counts
+// config_version up.
+void corosync_conf_set_token(struct corosync_conf *conf, int64_t token_ms);
+
+// The quorum device of a cluster: a daemon elsewhere that has votes but no data.
+struct corosync_device {
+    const char *host;
+    const char *algorithm; // "ffsplit" or "lms"
+    const char *tls;       // "on", "off" or "required"
+};
+// False when there is none; what its section does not say is "".
+bool corosync_conf_device(const struct corosync_conf *conf, struct corosync_device *ret);
+// Writes the section quorum.device anew, or removes it (NULL), and counts config_version up. With
+// "ffsplit" the device has one vote, with "lms" one less than the nodes have.
+void corosync_conf_set_device(struct corosync_conf *conf, const struct corosync_device *device);
+
 // Whether it is no cluster's: the example of Corosync's package, one node on the loopback address.
 bool corosync_conf_is_example(const struct corosync_conf *conf) WARN_UNUSED;
 const char *
 corosync_conf_cluster_name(const struct corosync_conf *conf) WARN_UNUSED; // "" when there is none
-int64_t corosync_conf_version(const struct corosync_conf *conf) WARN_UNUSED; // 0: not set
+int64_t corosync_conf_version(const struct corosync_conf *conf) WARN_UNUSED;  // 0: not set
+int64_t corosync_conf_token_ms(const struct corosync_conf *conf) WARN_UNUSED; // likewise
 // In the order of the file.
 const struct corosync_node *corosync_conf_nodes(const struct corosync_conf *conf,
                                                 size_t *ret_count) WARN_UNUSED;

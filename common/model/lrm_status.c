@@ -1,9 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
-// An LRM's report as a document.
+// An LRM's report as documents.
 #include "common/model/lrm_status.h"
 
 #include <errno.h>
+#include <string.h>
 
+#include "common/base/alloc.h"
 #include "common/base/arena.h"
 #include "common/base/error.h"
 #include "common/base/json.h"
@@ -26,6 +28,7 @@ struct lrm_status *lrm_status_new(struct arena *arena)
     return status;
 }
 
+// `uid`: NULL when it stands among the other keys.
 static int lrm_read_result(struct arena *arena, const char *uid, const struct json *json,
                            struct lrm_result **ret, struct error *err)
 {
@@ -35,8 +38,9 @@ static int lrm_read_result(struct arena *arena, const char *uid, const struct js
     if (json->type != JSON_TYPE_OBJECT) {
         return error_set(err, -EINVAL, "expected an object");
     }
-    int r = json_get_string(json, "sid", &result->sid, err);
-    if (r < 0 || (r = json_get_string(json, "state", &state, err)) < 0 ||
+    int r = uid == NULL ? json_get_string(json, "uid", &result->uid, err) : 0;
+    if (r < 0 || (r = json_get_string(json, "sid", &result->sid, err)) < 0 ||
+        (r = json_get_string(json, "state", &state, err)) < 0 ||
         (r = json_get_int(json, "exit_code", INT32_MIN, INT32_MAX, &result->exit_code, err)) < 0 ||
         (r = json_get_string_if(json, "reason", &result->reason, err)) < 0) {
         return r;
@@ -103,6 +107,70 @@ int lrm_status_parse(struct arena *arena, const char *text, size_t size_bytes,
     return 0;
 }
 
+int lrm_result_parse(struct arena *arena, const char *text, size_t size_bytes,
+                     struct lrm_result **ret, struct error *err)
+{
+    struct json *json = NULL;
+    int r = json_parse(arena, text, size_bytes, &json, err);
+    return r < 0 ? r : lrm_read_result(arena, NULL, json, ret, err);
+}
+
+static struct json *lrm_result_to_json(struct arena *arena, const struct lrm_result *result)
+{
+    struct json *json = json_new_object(arena);
+    json_put_string(json, "sid", result->sid);
+    json_put_string(json, "state", svc_state_to_string(result->state));
+    json_put_int(json, "exit_code", result->exit_code);
+    json_put_string(json, "reason", result->reason);
+    return json;
+}
+
+char *lrm_result_format(struct arena *arena, const struct lrm_result *result)
+{
+    struct json *json = lrm_result_to_json(arena, result);
+    json_put_string(json, "uid", result->uid);
+    return json_to_text(arena, json);
+}
+
+static const char *lrm_text_copy(char **at, const char *text)
+{
+    if (text == NULL) {
+        return NULL;
+    }
+    size_t size_bytes = strlen(text) + 1;
+    char *copy = memcpy(*at, text, size_bytes);
+    *at += size_bytes;
+    return copy;
+}
+
+struct lrm_result *lrm_result_clone(const struct lrm_result *result)
+{
+    const char *const texts[] = {result->uid, result->sid, result->reason};
+    size_t size_bytes = sizeof(*result);
+    for (size_t i = 0; i < ARRAY_SIZE(texts); i++) {
+        size_bytes += texts[i] != NULL ? strlen(texts[i]) + 1 : 0;
+    }
+    struct lrm_result *copy = alloc_zero(size_bytes);
+    char *at = (char *)(copy + 1);
+    *copy = *result;
+    copy->uid = lrm_text_copy(&at, result->uid);
+    copy->sid = lrm_text_copy(&at, result->sid);
+    copy->reason = lrm_text_copy(&at, result->reason);
+    return copy;
+}
+
+static bool lrm_text_is_equal(const char *a, const char *b)
+{
+    return a == b || (a != NULL && b != NULL && strcmp(a, b) == 0);
+}
+
+bool lrm_result_is_equal(const struct lrm_result *a, const struct lrm_result *b)
+{
+    return a->state == b->state && a->exit_code == b->exit_code &&
+           lrm_text_is_equal(a->uid, b->uid) && lrm_text_is_equal(a->sid, b->sid) &&
+           lrm_text_is_equal(a->reason, b->reason);
+}
+
 char *lrm_status_format(struct arena *arena, const struct lrm_status *status)
 {
     struct json *json = json_new_object(arena);
@@ -111,14 +179,10 @@ char *lrm_status_format(struct arena *arena, const struct lrm_status *status)
     json_put_int(json, "timestamp", status->timestamp_s);
     struct json *results = json_new_object(arena);
     map_each (e, &status->results) {
-        const struct lrm_result *result = e->value;
-        struct json *item = json_new_object(arena);
-        json_put_string(item, "sid", result->sid);
-        json_put_string(item, "state", svc_state_to_string(result->state));
-        json_put_int(item, "exit_code", result->exit_code);
-        json_put_string(item, "reason", result->reason);
-        json_put(results, e->key, item);
+        json_put(results, e->key, lrm_result_to_json(arena, e->value));
     }
-    json_put(json, "results", results);
+    if (status->results.count > 0) {
+        json_put(json, "results", results);
+    }
     return json_to_text(arena, json);
 }

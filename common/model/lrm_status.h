@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// What an LRM says of itself: the JSON value under "live/lrm/<node>".
+// What an LRM says of itself, the JSON value under "live/lrm/<node>", and of each of its services,
+// the values under "live/result/<node>/<sid>": apart from each other, so that no document grows
+// with the number of services.
 #pragma once
 
 #include <stdbool.h>
@@ -60,10 +62,19 @@ struct lrm_status {
     enum lrm_state state;
     enum lrm_mode mode;
     int64_t timestamp_s; // wall clock, for display only
-    struct map results;  // uid → struct lrm_result *
+    // uid → struct lrm_result *: those that stand in the document itself. LRMs write none there;
+    // documents made by hand may have some, and tools show results so.
+    struct map results;
 };
 
 struct lrm_status *lrm_status_new(struct arena *arena) WARN_UNUSED;
 int lrm_status_parse(struct arena *arena, const char *text, size_t size_bytes,
                      struct lrm_status **ret, struct error *err) WARN_UNUSED;
 char *lrm_status_format(struct arena *arena, const struct lrm_status *status) WARN_UNUSED;
+int lrm_result_parse(struct arena *arena, const char *text, size_t size_bytes,
+                     struct lrm_result **ret, struct error *err) WARN_UNUSED;
+char *lrm_result_format(struct arena *arena, const struct lrm_result *result) WARN_UNUSED;
+// A copy in one piece of memory, to be released with free().
+struct lrm_result *lrm_result_clone(const struct lrm_result *result) WARN_UNUSED;
+// Whether they say the same.
+bool lrm_result_is_equal(const struct lrm_result *a, const struct lrm_result *b) WARN_UNUSED;

@@ -85,6 +85,55 @@ static int manager_read_requests(struct arena *arena, const struct json *json,
     return 0;
 }
 
+// What is told of nodes that have no state is left out.
+static int manager_read_fences(const struct json *json, struct manager_status *status,
+                               struct error *err)
+{
+    const struct json *fences = json_find(json, "last_fence");
+    if (fences == NULL) {
+        return 0;
+    }
+    if (fences->type != JSON_TYPE_OBJECT) {
+        return error_set(err, -EINVAL, "key 'last_fence': expected an object");
+    }
+    json_each (e, fences) {
+        struct manager_node *node = map_find(&status->nodes, e->key);
+        const struct json *fence = e->value;
+        if (fence->type != JSON_TYPE_OBJECT) {
+            return error_set(err, -EINVAL, "key 'last_fence': expected objects by node name");
+        }
+        if (node != NULL) {
+            node->fence_proof = json_find_string(fence, "proof");
+            node->fence_evidence = json_find_string(fence, "evidence");
+        }
+    }
+    return 0;
+}
+
+static int manager_read_holds(const struct json *json, struct manager_status *status,
+                              struct error *err)
+{
+    const struct json *holds = json_find(json, "held_off");
+    if (holds == NULL) {
+        return 0;
+    }
+    if (holds->type != JSON_TYPE_OBJECT) {
+        return error_set(err, -EINVAL, "key 'held_off': expected an object");
+    }
+    json_each (e, holds) {
+        struct manager_node *node = map_find(&status->nodes, e->key);
+        int64_t until_s = 0;
+        int r = json_get_int(holds, e->key, 0, INT64_MAX, &until_s, err);
+        if (r < 0) {
+            return error_prefix(err, "key 'held_off'");
+        }
+        if (node != NULL) {
+            node->held_off_until_s = until_s;
+        }
+    }
+    return 0;
+}
+
 static int manager_read_disarm(const struct json *json, struct manager_status *status,
                                struct error *err)
 {
@@ -125,6 +174,8 @@ int manager_status_parse(struct arena *arena, const char *text, size_t size_byte
         (r = json_get_int_if(json, "term", 0, INT64_MAX, &term, err)) < 0 ||
         (r = manager_read_nodes(arena, json, status, err)) < 0 ||
         (r = manager_read_requests(arena, json, status, err)) < 0 ||
+        (r = manager_read_fences(json, status, err)) < 0 ||
+        (r = manager_read_holds(json, status, err)) < 0 ||
         (r = manager_read_disarm(json, status, err)) < 0) {
         return r;
     }
@@ -136,6 +187,17 @@ int manager_status_parse(struct arena *arena, const char *text, size_t size_byte
     return 0;
 }
 
+static void manager_put_fence(struct json *fences, struct arena *arena, const char *name,
+                              const struct manager_node *node)
+{
+    if (node->fence_proof != NULL) {
+        struct json *fence = json_new_object(arena);
+        json_put_string(fence, "proof", node->fence_proof);
+        json_put_string(fence, "evidence", node->fence_evidence);
+        json_put(fences, name, fence);
+    }
+}
+
 char *manager_status_format(struct arena *arena, const struct manager_status *status)
 {
     struct json *json = json_new_object(arena);
@@ -144,6 +206,8 @@ char *manager_status_format(struct arena *arena, const struct manager_status *st
     json_put_int(json, "term", (int64_t)status->term);
     struct json *states = json_new_object(arena);
     struct json *requests = json_new_object(arena);
+    struct json *fences = json_new_object(arena);
+    struct json *holds = json_new_object(arena);
     map_each (e, &status->nodes) {
         const struct manager_node *node = e->value;
         json_put_string(states, e->key, node_state_to_string(node->state));
@@ -152,9 +216,19 @@ char *manager_status_format(struct arena *arena, const struct manager_status *st
             json_put_int(request, "maintenance", 1);
             json_put(requests, e->key, request);
         }
+        manager_put_fence(fences, arena, e->key, node);
+        if (node->held_off_until_s > 0) {
+            json_put_int(holds, e->key, node->held_off_until_s);
+        }
     }
     json_put(json, "node_status", states);
     json_put(json, "node_request", requests);
+    if (fences->members.count > 0) {
+        json_put(json, "last_fence", fences);
+    }
+    if (holds->members.count > 0) {
+        json_put(json, "held_off", holds);
+    }
     if (status->disarm != DISARM_MODE_NONE) {
         struct json *disarm = json_new_object(arena);
         json_put_string(disarm, "mode", disarm_mode_to_string(status->disarm));

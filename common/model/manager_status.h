@@ -28,6 +28,12 @@ ENUM_TABLE_DECLARE(disarm_mode);
 struct manager_node {
     enum node_state state;
     bool maintenance_requested; // node_request.<node>.maintenance
+    // last_fence.<node>: by what it was proven last that nothing runs there (released, lease,
+    // device), and in words. NULL: never.
+    const char *fence_proof, *fence_evidence;
+    // held_off.<node>: it leaves too often and gets no new services until then; 0: it may have
+    // them. Wall clock, for display only.
+    int64_t held_off_until_s;
 };
 
 struct manager_status {
@@ -39,7 +45,8 @@ struct manager_status {
 };
 
 struct manager_status *manager_status_new(struct arena *arena) WARN_UNUSED;
-// Keys: master_node term node_status node_request disarm{mode,state}. Unknown keys are ignored, so
+// Keys: master_node term node_status node_request last_fence{<node>{proof,evidence}} held_off
+// disarm{mode,state}. Unknown keys are ignored, so
 // that the reference's document with service_status and timestamp reads too.
 int manager_status_parse(struct arena *arena, const char *text, size_t size_bytes,
                          struct manager_status **ret, struct error *err) WARN_UNUSED;

@@ -8,10 +8,13 @@
 #include "common/base/arena.h"
 #include "common/base/error.h"
 #include "common/base/parse.h"
+#include "common/base/strbuf.h"
 
 ENUM_TABLE(shutdown_policy, SHUTDOWN_POLICY_MAX, [SHUTDOWN_POLICY_CONDITIONAL] = "conditional",
            [SHUTDOWN_POLICY_FREEZE] = "freeze", [SHUTDOWN_POLICY_FAILOVER] = "failover",
            [SHUTDOWN_POLICY_MIGRATE] = "migrate");
+
+ENUM_TABLE(lease_loss, LEASE_LOSS_MAX, [LEASE_LOSS_STOP] = "stop", [LEASE_LOSS_RESET] = "reset");
 
 ENUM_TABLE(scheduler_mode, SCHEDULER_MODE_MAX, [SCHEDULER_MODE_BASIC] = "basic",
            [SCHEDULER_MODE_STATIC] = "static", [SCHEDULER_MODE_DYNAMIC] = "dynamic");
@@ -33,6 +36,7 @@ void options_init(struct options *ret_options)
 {
     *ret_options = (struct options){
         .shutdown_policy = SHUTDOWN_POLICY_CONDITIONAL,
+        .lease_loss = LEASE_LOSS_STOP,
         .scheduler = SCHEDULER_MODE_BASIC,
         .auto_rebalance_threshold = 0.3,
         .auto_rebalance_method = REBALANCE_METHOD_BRUTEFORCE,
@@ -50,6 +54,17 @@ static int options_set_shutdown_policy(struct arena *arena, struct options *opti
     options->shutdown_policy_unknown = NULL;
     if (shutdown_policy_from_string(value, &options->shutdown_policy) < 0) {
         options->shutdown_policy_unknown = arena_strdup(arena, value);
+    }
+    return 0;
+}
+
+// Not taken lightly: with an unknown word the options stay as they were, and that is told.
+static int options_set_lease_loss(struct arena *arena, struct options *options, const char *value,
+                                  struct error *err)
+{
+    (void)arena; // one signature for all setters
+    if (lease_loss_from_string(value, &options->lease_loss) < 0) {
+        return error_set(err, -EINVAL, "expected stop or reset, not '%s'", value);
     }
     return 0;
 }
@@ -185,30 +200,33 @@ static int options_set_properties(struct arena *arena, struct options *options, 
     return 0;
 }
 
+static const struct options_key options_ha_keys[] = {
+    {"shutdown_policy", options_set_shutdown_policy},
+    {"lease_loss", options_set_lease_loss},
+    {NULL, NULL},
+};
+
 static int options_set_ha(struct arena *arena, struct options *options, const char *value,
                           struct error *err)
 {
-    static const struct options_key keys[] = {
-        {"shutdown_policy", options_set_shutdown_policy},
-        {NULL, NULL},
-    };
-    return options_set_properties(arena, options, value, keys, err);
+    return options_set_properties(arena, options, value, options_ha_keys, err);
 }
+
+static const struct options_key options_crs_keys[] = {
+    {"ha", options_set_scheduler},
+    {"ha-rebalance-on-start", options_set_on_start},
+    {"ha-auto-rebalance", options_set_auto},
+    {"ha-auto-rebalance-threshold", options_set_threshold},
+    {"ha-auto-rebalance-method", options_set_method},
+    {"ha-auto-rebalance-hold-duration", options_set_hold},
+    {"ha-auto-rebalance-margin", options_set_margin},
+    {NULL, NULL},
+};
 
 static int options_set_crs(struct arena *arena, struct options *options, const char *value,
                            struct error *err)
 {
-    static const struct options_key keys[] = {
-        {"ha", options_set_scheduler},
-        {"ha-rebalance-on-start", options_set_on_start},
-        {"ha-auto-rebalance", options_set_auto},
-        {"ha-auto-rebalance-threshold", options_set_threshold},
-        {"ha-auto-rebalance-method", options_set_method},
-        {"ha-auto-rebalance-hold-duration", options_set_hold},
-        {"ha-auto-rebalance-margin", options_set_margin},
-        {NULL, NULL},
-    };
-    return options_set_properties(arena, options, value, keys, err);
+    return options_set_properties(arena, options, value, options_crs_keys, err);
 }
 
 // One line, without the newline.
@@ -261,5 +279,125 @@ int options_parse(struct arena *arena, const char *text, struct options *ret_opt
         line = newline != NULL ? newline + 1 : NULL;
     }
     *ret_options = options;
+    return 0;
+}
+
+// ---- writing
+
+struct options_group {
+    const char *key;
+    const struct options_key *keys; // of its property string; NULL: it is a plain value
+};
+
+static const struct options_group options_groups[] = {
+    {"ha", options_ha_keys},
+    {"crs", options_crs_keys},
+    {"max_workers", NULL},
+};
+
+static void options_list_names(const struct options_key *keys, struct strbuf *out)
+{
+    for (const struct options_key *key = keys; key->name != NULL; key++) {
+        strbuf_appendf(out, "%s%s", key == keys ? "" : ", ", key->name);
+    }
+}
+
+// Names in a property string that reading would take for somebody else's.
+static int options_check_names(struct arena *arena, const char *value,
+                               const struct options_key *keys, struct error *err)
+{
+    struct strbuf allowed CLEANUP(strbuf_done) = {0};
+    options_list_names(keys, &allowed);
+    struct parse_words words = parse_list(arena, value);
+    for (size_t i = 0; i < words.count; i++) {
+        const char *name =
+            arena_printf(arena, "%.*s", (int)strcspn(words.words[i], "="), words.words[i]);
+        if (options_find_key(keys, name) == NULL) {
+            return error_set(err, -EINVAL, "unknown option '%s': allowed are %s", name,
+                             strbuf_text(&allowed));
+        }
+    }
+    return 0;
+}
+
+static int options_unknown_word(const char *name, const char *word, const struct enum_table *table,
+                                struct error *err)
+{
+    struct strbuf allowed CLEANUP(strbuf_done) = {0};
+    enum_table_list(table, &allowed);
+    return error_set(err, -EINVAL, "option '%s': unknown value%s%s%s: allowed are %s", name,
+                     word != NULL ? " '" : "", word != NULL ? word : "", word != NULL ? "'" : "",
+                     strbuf_text(&allowed));
+}
+
+// Words that reading would take for the default.
+static int options_check_words(const struct options *options, struct error *err)
+{
+    if (options->shutdown_policy_unknown != NULL) {
+        return options_unknown_word("shutdown_policy", options->shutdown_policy_unknown,
+                                    &shutdown_policy_table, err);
+    }
+    if (options->scheduler_unknown != NULL) {
+        return options_unknown_word("ha", options->scheduler_unknown, &scheduler_mode_table, err);
+    }
+    if (options->auto_rebalance_method_unknown) {
+        return options_unknown_word("ha-auto-rebalance-method", NULL, &rebalance_method_table, err);
+    }
+    return 0;
+}
+
+static int options_check_line(struct arena *arena, const char *key, const char *value,
+                              struct error *err)
+{
+    const struct options_group *group = NULL;
+    for (size_t i = 0; i < ARRAY_SIZE(options_groups); i++) {
+        if (strcmp(options_groups[i].key, key) == 0) {
+            group = &options_groups[i];
+        }
+    }
+    if (group == NULL) {
+        return error_set(err, -EINVAL, "unknown key '%s': allowed are crs, ha, max_workers", key);
+    }
+    if (value == NULL) {
+        return 0;
+    }
+    struct options options;
+    options_init(&options);
+    int r = strpbrk(value, "\r\n") != NULL ? error_set(err, -EINVAL, "expected one line") : 0;
+    if (r == 0 && group->keys != NULL) {
+        r = options_check_names(arena, value, group->keys, err);
+    }
+    if (r == 0) {
+        char *line = arena_printf(arena, "%s: %s", key, value);
+        r = options_read_line(arena, &options, line, err);
+    }
+    return r < 0 ? r : options_check_words(&options, err);
+}
+
+static bool options_line_is_of(const char *line, size_t length, const char *key)
+{
+    size_t key_length = strlen(key);
+    return length > key_length && strncmp(line, key, key_length) == 0 && line[key_length] == ':';
+}
+
+int options_edit(struct arena *arena, const char *text, const char *key, const char *value,
+                 char **ret_text, struct error *err)
+{
+    int r = options_check_line(arena, key, value, err);
+    if (r < 0) {
+        return r;
+    }
+    struct strbuf out CLEANUP(strbuf_done) = {0};
+    while (*text != '\0') {
+        size_t length = strcspn(text, "\n");
+        if (!options_line_is_of(text, length, key)) {
+            strbuf_appendf(&out, "%.*s\n", (int)length, text);
+        }
+        text += length + (text[length] == '\n' ? 1 : 0);
+    }
+    if (value != NULL) {
+        strbuf_appendf(&out, "%s: %s\n", key, value);
+    }
+    *ret_text = arena_strdup(arena, strbuf_text(&out));
     return 0;
 }

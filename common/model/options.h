@@ -21,6 +21,14 @@ enum shutdown_policy {
 };
 ENUM_TABLE_DECLARE(shutdown_policy);
 
+// What a node does whose agent lease ends while services run on it.
+enum lease_loss {
+    LEASE_LOSS_STOP,  // it stops them all, proves it, and stays up; only if it cannot it is reset
+    LEASE_LOSS_RESET, // it is reset
+    LEASE_LOSS_MAX
+};
+ENUM_TABLE_DECLARE(lease_loss);
+
 enum scheduler_mode {
     SCHEDULER_MODE_BASIC,
     SCHEDULER_MODE_STATIC,
@@ -40,6 +48,7 @@ struct options {
     enum shutdown_policy shutdown_policy;
     const char *shutdown_policy_unknown; // the text when it is none of the above (then
                                          // conditional), or NULL
+    enum lease_loss lease_loss;
     enum scheduler_mode scheduler;
     const char *scheduler_unknown; // likewise (then basic)
     bool rebalance_on_start;
@@ -57,3 +66,10 @@ void options_init(struct options *ret_options);
 // and key.
 int options_parse(struct arena *arena, const char *text, struct options *ret_options,
                   struct error *err) WARN_UNUSED;
+
+// For tools that write the text: the value of one key as it should be now, or NULL to remove the
+// key; other lines stay as they are. Unlike reading, which takes what it does not know for somebody
+// else's, this refuses keys, options and words that mean nothing: -EINVAL names them and what is
+// allowed.
+int options_edit(struct arena *arena, const char *text, const char *key, const char *value,
+                 char **ret_text, struct error *err) WARN_UNUSED;

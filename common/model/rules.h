@@ -48,6 +48,7 @@ struct rule_set {
     struct arena *arena;
     struct map rules;      // id → struct rule *
     const char *digest;    // SHA-1 hex of the text it was read from
+    bool merge_once;       // classic replay: see rules_bundle_positive()
     const char **warnings; // "line 3: …": what was skipped; the reader decides whether to refuse
     size_t warnings_count;
 };

@@ -64,6 +64,7 @@ static int rule_compare_lowest(const void *left, const void *right)
 struct bundler {
     struct arena *arena;
     struct rule_bundles bundles;
+    bool merge_once; // the rule joins one bundle, the others stay as they are
     size_t *parents; // bundle → the one that it became part of, or itself
     size_t *homes;   // rule → the bundle that it joined
 };
@@ -122,7 +123,7 @@ static void bundler_add(struct bundler *bundler, struct rule *rule, size_t posit
         bundler->parents[home] = home;
         bundler->bundles.count++;
     }
-    for (size_t i = 1; i < count; i++) {
+    for (size_t i = 1; !bundler->merge_once && i < count; i++) {
         struct rule_bundle *other = &bundler->bundles.bundles[others[i]];
         for (size_t k = 0; others[i] != home && k < other->count; k++) {
             bundle_add_rule(bundler->arena, bundle, other->rules[k]);
@@ -162,6 +163,7 @@ struct rule_bundles rules_bundle_positive(struct arena *arena, const struct rule
     rule_index_init(arena, &index, rules, count);
     struct bundler bundler = {.arena = arena,
                               .bundles = {arena_array_of(arena, struct rule_bundle, count), 0},
+                              .merge_once = set->merge_once,
                               .parents = arena_array_of(arena, size_t, count),
                               .homes = arena_array_of(arena, size_t, count)};
     for (size_t i = 0; i < count; i++) {

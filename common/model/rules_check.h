@@ -42,7 +42,8 @@ struct rule_bundles {
 
 // The positive rules in force, taken by their lowest sid (ties: id): each joins the first bundle
 // that has one of its resources, else it opens a new one. Bundles that a later rule touches become
-// one with the first of them.
+// one with the first of them; with `merge_once` in the set, as the reference has it, they stay
+// apart.
 struct rule_bundles rules_bundle_positive(struct arena *arena,
                                           const struct rule_set *set) WARN_UNUSED;
 // How many keys the maps share.

@@ -128,21 +128,39 @@ static void rules_infer_negative(struct arena *arena, struct rule_set *set)
     }
 }
 
-// Where one may run, its company may run. Positive rules have been merged, so that none has a
-// resource of another: what one adds to a rule does not matter to the next.
+// The first of the rules about nodes that has one of the resources, be it since it was added here.
+static struct rule *rules_find_place(const struct rule_index *node_rules, const struct map *added,
+                                     const struct map *resources)
+{
+    struct rule_list found = rule_index_collect(node_rules, resources);
+    struct rule *first = found.count > 0 ? found.rules[0] : NULL;
+    map_each (resource, resources) {
+        struct rule *rule = map_find(added, resource->key);
+        if (rule != NULL && (first == NULL || strcmp(rule->id, first->id) < 0)) {
+            first = rule;
+        }
+    }
+    return first;
+}
+
+// Where one may run, its company may run. Only positive rules that were merged once (classic
+// replay) can have a resource in common, so that what one adds matters to the next.
 static void rules_infer_nodes(struct arena *arena, struct rule_set *set)
 {
     struct rule_index node_rules;
     rules_build_index(arena, set, rule_is_of_nodes, &node_rules);
+    struct map added; // resource → the rule that it was added to
+    map_init_arena(&added, arena);
     map_each (e, &set->rules) {
         const struct rule *positive = e->value;
         if (!rule_is_affinity(positive, RULE_AFFINITY_POSITIVE)) {
             continue;
         }
-        struct rule_list found = rule_index_collect(&node_rules, &positive->resources);
+        struct rule *place = rules_find_place(&node_rules, &added, &positive->resources);
         map_each (resource, &positive->resources) {
-            if (found.count > 0) {
-                rule_add_resource(found.rules[0], resource->key);
+            if (place != NULL) {
+                rule_add_resource(place, resource->key);
+                map_put(&added, resource->key, place);
             }
         }
     }
@@ -155,6 +173,7 @@ void rules_transform(struct arena *arena, const struct rule_set *set, const stru
     struct rule_set kept;
     rule_set_init(arena, &kept);
     kept.digest = set->digest;
+    kept.merge_once = set->merge_once;
     map_each (e, &set->rules) {
         if (!map_has(ret_problems, e->key)) {
             struct rule *copy = rule_copy(arena, e->value);

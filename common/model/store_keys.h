@@ -6,6 +6,8 @@
 //   config/rules        section file        affinity rules
 //   config/groups       section file        older groups
 //   config/datacenter   key: value lines    options                           options.h
+//   config/fence        section file        fence devices                     fence_config.h
+//   secret/fence/<device>  key=value lines  their passwords; never shown      fence_config.h
 //   config/corosync     text                corosync.conf for all nodes       corosync_conf.h
 //   cluster/profile     text                the timing profile of all nodes   timing.h
 //   guest/<sid>         JSON                definition and place of a guest   guest.h
@@ -16,18 +18,26 @@
 //   live/answer/<id>    JSON                and what became of them
 //   live/master         JSON {"node","timestamp"}   the master's sign of life
 //   live/lrm/<node>     JSON                an LRM's status                   lrm_status.h
-//   live/version/<node> text                the version of the software there, where it can differ
+//   live/result/<node>/<sid>  JSON          how its last task for a service ended   lrm_status.h
+//   live/load/<node>    JSON                what a node can carry, and carries  node_load.h
+//   live/fence/<device> JSON                the last test of a fence device   fence_trial.h
+//   live/version/<node> text                the version of the software there
 //   live/profile/<node> text                the timing profile that the node runs with
 //   live/corosync/<node>  JSON {"config_version"}  of the corosync.conf that the node has on disk
+//   live/disk/<node>    low, full or slow   the disk below the store there; absent: it is well
+//   live/inquiry        text                an id: all nodes are asked to examine themselves,
+//   live/check/<node>   JSON                and this is what they found     cluster/self_report.h
 #pragma once
 
 #define STORE_KEY_RULES           "config/rules"
 #define STORE_KEY_GROUPS          "config/groups"
 #define STORE_KEY_DATACENTER      "config/datacenter"
+#define STORE_KEY_FENCE           "config/fence"
 #define STORE_KEY_COROSYNC        "config/corosync"
 #define STORE_KEY_CLUSTER_PROFILE "cluster/profile"
 #define STORE_KEY_MANAGER_STATUS  "manager/status"
 #define STORE_KEY_LIVE_MASTER     "live/master"
+#define STORE_KEY_LIVE_INQUIRY    "live/inquiry"
 
 #define STORE_PREFIX_RESOURCE      "resource/"
 #define STORE_PREFIX_GUEST         "guest/"
@@ -36,11 +46,18 @@
 #define STORE_PREFIX_COMMAND       "command/"
 #define STORE_PREFIX_ANSWER        "live/answer/"
 #define STORE_PREFIX_LRM           "live/lrm/"
+#define STORE_PREFIX_RESULT        "live/result/"
+#define STORE_PREFIX_LOAD          "live/load/"
+#define STORE_PREFIX_FENCE_SECRET  "secret/fence/"
+#define STORE_PREFIX_LIVE_FENCE    "live/fence/"
 #define STORE_PREFIX_NODE_VERSION  "live/version/"
 #define STORE_PREFIX_LIVE_COROSYNC "live/corosync/"
 #define STORE_PREFIX_LIVE_PROFILE  "live/profile/"
+#define STORE_PREFIX_LIVE_DISK     "live/disk/"
+#define STORE_PREFIX_LIVE_CHECK    "live/check/"
 #define STORE_PREFIX_VOLATILE      "live/"
 
 // Lease names, as the reference system has them.
 #define LEASE_MANAGER      "ha_manager_lock"
 #define LEASE_AGENT_FORMAT "ha_agent_%s_lock" // node
+#define LEASE_AGENT_PREFIX "ha_agent_"        // of all of them

@@ -12,6 +12,7 @@
 #include "common/base/enum_table.h"
 #include "common/base/macros.h"
 
+struct arena;
 struct error;
 
 enum timing_profile {
@@ -27,8 +28,11 @@ enum { TIMING_RHO_PER_MILLE = 1 };
 
 struct timing {
     enum timing_profile profile;
-    int64_t token_ms;       // what corosync.conf is given; detection takes 2.2 × the runtime token
+    int64_t token_ms;       // what corosync.conf is given, or Corosync's runtime token
+    int64_t consensus_ms;   // 1.2 × the token, unless Corosync runs with another one
+    int64_t commit_ms;      // what the nodes' latency adds to a renewal; 0 in the profiles
     int64_t authority_ms;   // A
+    int64_t stop_ms;        // K: how long before its authority ends a node begins to stop services
     int64_t watchdog_ms;    // H
     int64_t granularity_ms; // q
     int64_t reset_ms;       // R
@@ -36,6 +40,8 @@ struct timing {
     int64_t renew_ms;       // how often a holder renews
     int64_t fence_delay_ms; // how long a node must be offline before its services go to fence
     int64_t gone_ms;        // a node that is no longer listed is forgotten after this
+    // After quorum was regained: how long nodes that have not been seen since are waited for.
+    int64_t startup_grace_ms;
     // Rounds. In the live profiles a round also runs whenever something changed; these are upper
     // bounds.
     int64_t master_round_ms, lrm_round_ms, lrm_maintenance_round_ms, idle_wait_ms;
@@ -44,11 +50,32 @@ struct timing {
     int64_t stop_timeout_s;                   // of a graceful stop without explicit time
 };
 
+// What was measured on a node. 0: not known, then the profile's number stands.
+struct timing_facts {
+    int64_t token_ms, consensus_ms; // Corosync's, at run time
+    int64_t watchdog_ms;            // the armed device's timeout as it was read back
+    int64_t nodes_count;
+    int64_t latency_us; // the slowest round trip between two nodes
+};
+
 // The numbers of a profile.
 void timing_get(enum timing_profile profile, struct timing *ret_timing);
-// 0, or -EINVAL with the inequality filled in. A ≥ 2.2·token + renewal period + retry is checked
-// too, since with less one node's death would reset the others. The classic profile is for replay
-// and is not held to the rule.
+// The same with measured numbers in place of those that the profile only asks for. A, q, R, L and
+// the periods stay: all nodes count on them.
+void timing_measure(struct timing *timing, const struct timing_facts *facts);
+// 0, or -EINVAL with the inequality filled in. A ≥ detection + renewal period + retry + K is
+// checked too, since with less one node's death would stop the others' services. The classic
+// profile is for replay and is not held to the rule.
 int timing_check(const struct timing *timing, struct error *err) WARN_UNUSED;
+// How long Corosync takes to notice that a node fell silent: token and consensus.
+int64_t timing_detection_ms(const struct timing *timing) WARN_UNUSED;
 // The worst time from a node's death until its services may start elsewhere, by lease expiry.
 int64_t timing_worst_failover_ms(const struct timing *timing) WARN_UNUSED;
+// The silence of the network that a healthy node survives.
+int64_t timing_blackout_ms(const struct timing *timing) WARN_UNUSED;
+// The smallest L and A that the rules take with the rest as it is. For numbers that are in range.
+int64_t timing_lease_needed_ms(const struct timing *timing) WARN_UNUSED;
+int64_t timing_authority_needed_ms(const struct timing *timing) WARN_UNUSED;
+// The two rules with their numbers, as one line each, true or not; in the arena.
+char *timing_lease_rule(struct arena *arena, const struct timing *timing) WARN_UNUSED;
+char *timing_authority_rule(struct arena *arena, const struct timing *timing) WARN_UNUSED;

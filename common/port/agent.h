@@ -22,6 +22,11 @@ struct agent_ops {
     // of it runs any more.
     int (*stop)(struct agent *agent, const struct guest *guest, int64_t timeout_s,
                 struct error *err);
+    // Ends it, and whatever could start it again, hard and at once. Knows no more of it than its
+    // name, since there may be no store to ask. Returns within about timeout_ms, and 0 only when it
+    // was proven that nothing of it runs here, and that nothing it wrote to a storage that other
+    // nodes write to as well is still on its way.
+    int (*kill)(struct agent *agent, const char *sid, int64_t timeout_ms, struct error *err);
     // Moves it to the target node, live when `online`; changes the guest's place in the store as
     // its last step.
     int (*move)(struct agent *agent, const struct guest *guest, const char *target, bool online,

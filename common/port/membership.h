@@ -14,7 +14,8 @@ struct membership;
 
 struct member {
     const char *node;
-    bool online; // in the quorate partition; all are offline when this node is not quorate
+    bool online;  // in the quorate partition; all are offline when this node is not quorate
+    bool present; // seen by Corosync, whether its ha-clusterd is there or not
 };
 
 struct member_list {
@@ -22,6 +23,8 @@ struct member_list {
     size_t count;
     bool quorate;
     uint64_t epoch; // grows with every change of the quorate configuration
+    bool forced; // fewer votes are expected than are configured: an operator's word that the others
+                 // are off
 };
 
 struct membership_ops {

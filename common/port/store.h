@@ -83,7 +83,8 @@ WARN_UNUSED static inline int store_read(struct store *store, const char *prefix
 // Writes all or nothing and returns once it is committed; the local view then includes it.
 // ret_version may be NULL. -EAGAIN: a key did not have the expected version; -EPERM: lease or term
 // not held; -EHOSTDOWN: no quorum; -ETIMEDOUT: the outcome is not known (it may still take effect:
-// read again); -ENOTCONN; -EIO; -E2BIG.
+// read again); -ENOSPC, -EBUSY: the disks of a quorum have no room or are too slow, nothing was
+// changed; -ENOTCONN; -EIO; -E2BIG.
 WARN_UNUSED static inline int store_commit(struct store *store, const struct store_txn *txn,
                                            uint64_t *ret_version, struct error *err)
 {

@@ -23,6 +23,7 @@ struct job {
         state; // started, request_stop, stopped, migrate, relocate, request_start_balance, error
     const char *target;
     int64_t timeout_s; // SERVICE_TIMEOUT_NONE: the default
+    bool kill;         // whatever is left of it here is killed, wherever its place is
 };
 
 struct job_result {
@@ -38,9 +39,27 @@ struct job_results {
     size_t count;
 };
 
+// Names of guests. Borrowed.
+struct workers_guests {
+    const char *const *sids;
+    size_t count;
+};
+
+enum workers_killed {
+    WORKERS_KILLED_NONE, // nothing was ordered since the last job
+    WORKERS_KILLED_PENDING,
+    WORKERS_KILLED_PROVEN, // no worker and nothing of the guests runs
+    WORKERS_KILLED_FAILED, // some may
+};
+
 struct workers_ops {
     int (*spawn)(struct workers *workers, const struct job *job, struct error *err);
     void (*collect)(struct workers *workers, struct arena *arena, struct job_results *ret);
+    void (*kill)(struct workers *workers, const struct workers_guests *guests, int64_t until_ms);
+    enum workers_killed (*look)(struct workers *workers, struct arena *arena,
+                                const char **ret_reason);
+    int (*note)(struct workers *workers, const struct workers_guests *guests, uint64_t term,
+                struct error *err);
 };
 
 struct workers {
@@ -61,4 +80,30 @@ static inline void workers_collect(struct workers *workers, struct arena *arena,
                                    struct job_results *ret)
 {
     workers->ops->collect(workers, arena, ret);
+}
+
+// Ends all workers that run, with what they started; their jobs have no results. Then ends each of
+// the guests, hard, all at the same time. What is not proven to have ended until then (own clock)
+// has failed. One at a time; what was ordered before and is pending goes on.
+static inline void workers_kill(struct workers *workers, const struct workers_guests *guests,
+                                int64_t until_ms)
+{
+    workers->ops->kill(workers, guests, until_ms);
+}
+
+// How far that is. `ret_reason`: what failed, in the arena, else NULL.
+WARN_UNUSED static inline enum workers_killed
+workers_look(struct workers *workers, struct arena *arena, const char **ret_reason)
+{
+    return workers->ops->look(workers, arena, ret_reason);
+}
+
+// Notes on this machine which guests may run on it, and the term of the agent lease under which, in
+// place of what was noted before, for the process after this one: it may have to end them without a
+// store to ask.
+WARN_UNUSED static inline int workers_note(struct workers *workers,
+                                           const struct workers_guests *guests, uint64_t term,
+                                           struct error *err)
+{
+    return workers->ops->note(workers, guests, term, err);
 }

@@ -3,6 +3,7 @@
 // that placements compare bits and not names.
 #include "crm/core/affinity.h"
 
+#include <assert.h>
 #include <stdint.h>
 #include <string.h>
 
@@ -30,8 +31,23 @@ static const char *affinity_groups_text(const struct master_round *round)
     return text != NULL ? text : "";
 }
 
+// The reference compares the members with the nodes that it had stored before it looked at them. So
+// it does not notice a node that only fencing made known.
+static bool affinity_knows_members(const struct master_round *round)
+{
+    for (int i = 0; i < round->nodes_count; i++) {
+        if (round->nodes[i].known != round->nodes[i].listed) {
+            return false;
+        }
+    }
+    return true;
+}
+
 static bool affinity_knows_nodes(const struct master_round *round)
 {
+    if (round->classic) {
+        return affinity_knows_members(round);
+    }
     const struct map *nodes = &round->manager->rules.nodes;
     size_t present = 0;
     for (int i = 0; i < round->nodes_count; i++) {
@@ -82,14 +98,6 @@ static void affinity_tell_problems(struct master_round *round, const struct map 
     }
 }
 
-static void affinity_tell_error(struct master_round *round, const char *file,
-                                const struct error *err)
-{
-    struct event *event = master_round_event(round, EVENT_LEVEL_ERROR, "config-unreadable");
-    master_round_text(round, event, "file", file);
-    master_round_text(round, event, "reason", err->text);
-}
-
 // resource → the group it names
 static void affinity_collect_members(const struct master_round *round, struct map *members)
 {
@@ -106,11 +114,9 @@ static void affinity_read_groups(struct master_round *round, struct manager_rule
 {
     struct error err = {0};
     struct group_set groups;
-    if (group_set_parse(rules->arena, rules->groups_text, strlen(rules->groups_text), &groups,
-                        &err) < 0) {
-        affinity_tell_error(round, "groups", &err);
-        return;
-    }
+    int r = group_set_parse(rules->arena, rules->groups_text, strlen(rules->groups_text), &groups,
+                            &err);
+    assert(r == 0); // what cannot be read is skipped; only a NUL is an error, and no string has one
     affinity_tell_warnings(round, "groups", groups.warnings, groups.warnings_count);
     rules->groups = groups.groups;
     struct map members;
@@ -123,11 +129,9 @@ static void affinity_compile_all(struct master_round *round, struct manager_rule
 {
     struct error err = {0};
     struct rule_set set;
-    if (rule_set_parse(rules->arena, rules->rules_text, strlen(rules->rules_text), &set, &err) <
-        0) {
-        affinity_tell_error(round, "rules", &err);
-        rule_set_init(rules->arena, &set);
-    }
+    int r = rule_set_parse(rules->arena, rules->rules_text, strlen(rules->rules_text), &set, &err);
+    assert(r == 0); // as above
+    set.merge_once = round->classic;
     affinity_tell_warnings(round, "rules", set.warnings, set.warnings_count);
     if (rules->groups_text[0] != '\0') {
         affinity_read_groups(round, rules, &set);
@@ -162,10 +166,12 @@ void affinity_update(struct master_round *round)
 void affinity_apply_groups(struct master_round *round)
 {
     const struct map *groups = &round->manager->rules.groups;
-    for (size_t i = 0; i < round->items_count && affinity_groups_text(round)[0] != '\0'; i++) {
+    // In classic replay a group counts that there is not, as well as no file at all.
+    bool any = round->classic || affinity_groups_text(round)[0] != '\0';
+    for (size_t i = 0; any && i < round->items_count; i++) {
         struct item *item = &round->items[i];
         const struct resource *resource = item->slot->resource;
-        if (resource != NULL && resource->group != NULL) {
+        if (resource != NULL && resource->group != NULL && !item->drop_group) {
             const struct group *group = map_find(groups, resource->group);
             item->failback = group == NULL || !group->nofailback;
         }
@@ -178,6 +184,7 @@ void affinity_apply_groups(struct master_round *round)
 struct affinity_sets {
     struct node_set allowed;
     struct node_set preferred;
+    struct node_set preferred_held; // the same if nobody is held off
 };
 
 struct affinity_binder {
@@ -187,25 +194,39 @@ struct affinity_binder {
     struct pointer_table items; // struct affinity_entry * → struct item *
 };
 
-static void affinity_resolve(const struct master_round *round, const struct map *nodes,
-                             struct affinity_sets *sets)
+// The online nodes of the highest priority, those left out that are in `without`.
+static void affinity_prefer(const struct master_round *round, const struct map *nodes,
+                            const struct node_set *without, struct node_set *preferred)
 {
     int64_t highest = INT64_MIN;
     map_each (entry, nodes) {
         const struct rule_node *named = entry->value;
         int node = master_round_node(round, entry->key);
-        if (!node_set_has(&round->online, node)) {
+        if (!node_set_has(&round->online, node) || node_set_has(without, node)) {
             continue;
         }
-        node_set_add(&sets->allowed, node);
         if (named->priority > highest) {
             highest = named->priority;
-            sets->preferred = (struct node_set){{0}};
+            *preferred = (struct node_set){{0}};
         }
         if (named->priority == highest) {
-            node_set_add(&sets->preferred, node);
+            node_set_add(preferred, node);
         }
     }
+}
+
+static void affinity_resolve(const struct master_round *round, const struct map *nodes,
+                             struct affinity_sets *sets)
+{
+    static const struct node_set none = {{0}};
+    map_each (entry, nodes) {
+        int node = master_round_node(round, entry->key);
+        if (node_set_has(&round->online, node)) {
+            node_set_add(&sets->allowed, node);
+        }
+    }
+    affinity_prefer(round, nodes, &round->held, &sets->preferred);
+    affinity_prefer(round, nodes, &none, &sets->preferred_held);
 }
 
 static const struct affinity_sets *affinity_get_sets(struct affinity_binder *binder,
@@ -240,10 +261,12 @@ static void affinity_bind_item(struct affinity_binder *binder, const struct affi
 {
     struct item_affinity *bound = arena_new_of(binder->round->arena, struct item_affinity);
     bound->has_nodes = entry->has_nodes;
-    if (entry->has_nodes && entry->nodes.count > 0) {
+    if (entry->has_nodes) {
+        assert(entry->nodes.count > 0); // a rule without nodes is none
         const struct affinity_sets *sets = affinity_get_sets(binder, &entry->nodes);
         bound->allowed = sets->allowed;
         bound->preferred = sets->preferred;
+        bound->preferred_held = sets->preferred_held;
     }
     bound->positives = affinity_find_items(binder, &entry->positive, &bound->positives_count);
     bound->negatives = affinity_find_items(binder, &entry->negative, &bound->negatives_count);

@@ -15,8 +15,9 @@ struct master_round;
 struct item_affinity {
     bool has_nodes;            // a node rule concerns it
     struct node_set allowed;   // online nodes that the node rule lists
-    struct node_set preferred; // those of them with the highest priority
-    struct item **positives;   // must be where it is; ascending by sid
+    struct node_set preferred; // those of them with the highest priority, of those not held off
+    struct node_set preferred_held; // the same if nobody is held off
+    struct item **positives;        // must be where it is; ascending by sid
     size_t positives_count;
     struct item **negatives; // must not be where it is
     size_t negatives_count;

@@ -4,8 +4,9 @@
 //
 // INV-4: being master is holding the manager lease with a term; everything a round decides is
 // written under that term in one transaction, which the store refuses once the term is over. INV-6:
-// a command ends with the write that carries its effect. The watchdog guards against a master that
-// hangs; it is armed only by a granted or renewed lease.
+// a command ends with the write that carries its effect. So a master that hangs, or wakes after its
+// lease was taken, can do no harm, and no watchdog guards it, except in the replay of the
+// reference's scenarios, where it does as the reference does.
 #include "crm/core/crm.h"
 
 #include <assert.h>
@@ -19,6 +20,7 @@
 #include "common/model/service.h"
 #include "common/model/store_keys.h"
 #include "common/model/timing.h"
+#include "crm/core/fencing.h"
 #include "crm/core/manager.h"
 #include "crm/core/master_round.h"
 #include "crm/core/transitions.h"
@@ -42,8 +44,7 @@ struct crm {
     int64_t idle_rounds;
     int64_t idle_since_ms;
     bool idle;
-    bool disarmed;       // no watchdog, since everything is disarmed
-    bool watchdog_stale; // a process before this one may have left a deadline
+    bool disarmed; // classic: no watchdog, since everything is disarmed
     bool told_unreadable;
 };
 
@@ -60,7 +61,6 @@ struct crm *crm_new(const char *node, const struct timing *timing)
     crm->timing = *timing;
     crm->classic = timing->profile == TIMING_PROFILE_CLASSIC;
     crm->state = CRM_STATE_STARTUP;
-    crm->watchdog_stale = !crm->classic;
     manager_init(&crm->manager, crm->node, &crm->timing);
     return crm;
 }
@@ -271,8 +271,9 @@ static void crm_ask_lease(const struct crm_call *call)
 
 static void crm_close_watchdog(const struct crm_call *call)
 {
-    crm_act(call, (struct crm_action){.kind = CRM_ACTION_WATCHDOG_DISARM});
-    call->crm->watchdog_stale = false;
+    if (call->crm->classic) {
+        crm_act(call, (struct crm_action){.kind = CRM_ACTION_WATCHDOG_DISARM});
+    }
 }
 
 static void crm_wait(const struct crm_call *call, int64_t at_ms)
@@ -294,6 +295,7 @@ static void crm_lose(const struct crm_call *call)
     crm_state_move(call, CRM_STATE_LOST_MANAGER_LOCK);
     crm_cease(call->crm);
     crm_close_watchdog(call);
+    fencing_cancel_all(&call->crm->manager, call->input, call->output);
     if (call->input->shutdown) {
         call->output->exit = true;
         return;
@@ -301,9 +303,12 @@ static void crm_lose(const struct crm_call *call)
     crm_state_move(call, CRM_STATE_WAIT_FOR_QUORUM);
 }
 
-static void crm_arm(const struct crm_call *call, const struct lease_grant *grant)
+static void crm_arm(const struct crm_call *call)
 {
     struct crm *crm = call->crm;
+    if (!crm->classic) {
+        return;
+    }
     const struct manager_status *status = call->input->documents->status;
     if (!crm->disarmed && status->disarm != DISARM_MODE_NONE && status->disarmed) {
         crm->disarmed = true;
@@ -312,10 +317,8 @@ static void crm_arm(const struct crm_call *call, const struct lease_grant *grant
     if (crm->disarmed) {
         return;
     }
-    int64_t deadline_ms =
-        crm->classic ? call->input->now_ms + crm->timing.authority_ms : grant->authority_until_ms;
+    int64_t deadline_ms = call->input->now_ms + crm->timing.authority_ms;
     crm_act(call, (struct crm_action){.kind = CRM_ACTION_WATCHDOG_ARM, .deadline_ms = deadline_ms});
-    crm->watchdog_stale = false;
 }
 
 static void crm_take(const struct crm_call *call, const struct crm_lease_answer *answer)
@@ -327,7 +330,7 @@ static void crm_take(const struct crm_call *call, const struct crm_lease_answer 
         (void)event_text(arena, event, "lock", LEASE_MANAGER);
     }
     crm->authority_until_ms = answer->grant.authority_until_ms;
-    crm_arm(call, &answer->grant);
+    crm_arm(call);
     bool again = crm->state == CRM_STATE_MASTER;
     if (!again) {
         crm_state_move(call, CRM_STATE_MASTER);
@@ -353,6 +356,9 @@ static void crm_exit_master(const struct crm_call *call)
 static void crm_follow_disarm(const struct crm_call *call)
 {
     struct crm *crm = call->crm;
+    if (!crm->classic) {
+        return;
+    }
     if (crm->manager.fully_disarmed && !crm->disarmed) {
         (void)crm_tell(call->input->arena, call->output, EVENT_LEVEL_INFO, "crm-disarmed");
         crm_act(call, (struct crm_action){.kind = CRM_ACTION_WATCHDOG_DISARM, .after_write = true});
@@ -405,6 +411,11 @@ static void crm_begin(const struct crm_call *call)
     crm->round = NULL;
     if (!crm->classic && call->input->member_ok) {
         manager_see(&crm->manager, call->input);
+    }
+    manager_take_results(&crm->manager, call->input, call->output);
+    if (crm->state != CRM_STATE_MASTER) {
+        // INV-10: nobody would call them back when their node returns.
+        fencing_cancel_all(&crm->manager, call->input, call->output);
     }
     switch ((enum crm_state)crm->state) {
     case CRM_STATE_WAIT_FOR_QUORUM:
@@ -518,8 +529,5 @@ void crm_step(struct crm *crm, const struct crm_input *input, struct crm_output 
     }
     assert(!output->write.wanted ||
            crm->state == CRM_STATE_MASTER); // INV-4: nobody but the master writes
-    if (crm->watchdog_stale && crm->state != CRM_STATE_MASTER) {
-        crm_close_watchdog(&call);
-    }
     crm_wait(&call, input->now_ms + crm->timing.idle_wait_ms);
 }

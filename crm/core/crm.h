@@ -17,6 +17,7 @@
 #include "common/base/map.h"
 #include "common/model/crm_state.h"
 #include "common/model/manager_status.h"
+#include "common/port/fence.h"
 #include "common/port/lease.h"
 #include "common/port/membership.h"
 #include "crm/core/pointer_list.h"
@@ -26,6 +27,9 @@ struct arena;
 struct command;
 struct crm;
 struct event;
+struct fence_config;
+struct fence_device;
+struct lrm_result;
 struct options;
 struct resource;
 struct service;
@@ -34,14 +38,22 @@ struct timing;
 
 enum { CRM_CALLS_MAX = 64 };
 
+// What the LRM of this node said of a service.
+struct crm_result {
+    const char *node;
+    const struct lrm_result *result;
+};
+
 // What the store has about one service id.
 struct crm_slot {
     const char *sid;
-    const struct resource *resource; // NULL: not under HA
-    const char *guest_node;          // NULL: there is no such guest
-    const char *guest_lock;          // NULL: not locked
-    const struct service *record;    // NULL: the master does not know it
-    bool unreadable;                 // it cannot be known or done: leave the service alone
+    const struct resource *resource;  // NULL: not under HA
+    const char *guest_node;           // NULL: there is no such guest
+    const char *guest_lock;           // NULL: not locked
+    const struct service *record;     // NULL: the master does not know it
+    const struct crm_result *results; // ascending by node: mostly one
+    size_t results_count;
+    bool unreadable; // it cannot be known or done: leave the service alone
 };
 
 struct crm_command {
@@ -66,10 +78,11 @@ struct crm_documents {
     struct map versions; // node → const char *: version of the software there, where known
     const struct crm_command *commands; // in the order they were given
     size_t commands_count;
-    const struct options *options; // never NULL
-    const char *rules;             // text, or NULL
-    const char *groups;            // text, or NULL
-    uint64_t rules_version;        // changes with the text
+    const struct options *options;    // never NULL
+    const struct fence_config *fence; // NULL: no devices, or they cannot be read
+    const char *rules;                // text, or NULL
+    const char *groups;               // text, or NULL
+    uint64_t rules_version;           // changes with the text
     uint64_t groups_version;
     uint64_t resources_version; // changes with any resource
 };
@@ -84,6 +97,7 @@ struct crm_lease_answer {
 struct crm_input {
     struct arena *arena; // for everything the output has; lives until the end of the round
     int64_t now_ms;
+    int64_t wall_s; // for telling people only
     bool shutdown;  // an orderly end was asked for
     bool view_ok;   // the store's view is up to date
     bool member_ok; // the membership could be read
@@ -94,11 +108,16 @@ struct crm_input {
     const char *seed; // an identifier that never repeats; new uids are made from it
     const struct crm_lease_answer *answers; // to the requests of the call before
     size_t answers_count;
+    bool can_fence;                           // orders to fence devices can be given
+    const struct fence_result *fence_results; // of those that ended since the round before
+    size_t fence_results_count;
 };
 
 enum crm_action_kind {
     CRM_ACTION_LEASE_ACQUIRE = 1, // its answer is wanted
-    CRM_ACTION_LEASE_RELEASE,
+    CRM_ACTION_LEASE_RELEASE,     // fine when it is not held
+    CRM_ACTION_FENCE_OFF,         // node, device
+    CRM_ACTION_FENCE_CANCEL,      // node
     CRM_ACTION_WATCHDOG_ARM,
     CRM_ACTION_WATCHDOG_DISARM,
 };
@@ -106,6 +125,8 @@ enum crm_action_kind {
 struct crm_action {
     enum crm_action_kind kind;
     const char *lease;
+    const char *node;
+    const struct fence_device *device;
     int64_t deadline_ms;
     bool after_write; // only when the write took effect
 };

@@ -4,6 +4,7 @@
 // this happens.
 #include "crm/core/group_migration.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <stdint.h>
 #include <string.h>
@@ -114,9 +115,11 @@ static const char *group_node_obstacle(const struct master_round *round, int nod
     }
     const char *text = map_find(&round->input->documents->versions, entry->name);
     struct group_version version;
+    if (!round->classic) {
+        return NULL; // all versions of this software know rules
+    }
     if (text == NULL) {
-        // All nodes of a live cluster run one version; joining checks it.
-        return round->classic ? "its version is not known" : NULL;
+        return "its version is not known";
     }
     if (!group_version_parse(text, &version)) {
         return "its version cannot be read";
@@ -147,7 +150,7 @@ static void group_migrate_resource(struct item *item, const struct map *groups)
     const struct group *group = map_find(groups, resource->group);
     item->drop_group = true;
     item->failback_off = group != NULL && group->nofailback;
-    item->failback = group != NULL ? !group->nofailback : resource->failback;
+    item->failback = resource->failback && !item->failback_off;
 }
 
 static int group_migration_run(struct master_round *round, struct error *err)
@@ -158,14 +161,10 @@ static int group_migration_run(struct master_round *round, struct error *err)
     struct rule_set rules;
     int r =
         group_set_parse(round->arena, documents->groups, strlen(documents->groups), &groups, err);
-    if (r < 0) {
-        return r;
-    }
+    assert(r == 0); // what cannot be read is skipped; only a NUL is an error, and no string has one
     r = rule_set_parse(round->arena, rules_text, strlen(rules_text), &rules, err);
-    if (r < 0) {
-        return r;
-    }
-    if (groups.warnings_count > 0 || rules.warnings_count > 0) {
+    assert(r == 0);
+    if (!round->classic && (groups.warnings_count > 0 || rules.warnings_count > 0)) {
         // What cannot be read would be lost by writing the files anew.
         const char *warning = groups.warnings_count > 0 ? groups.warnings[0] : rules.warnings[0];
         return error_set(err, -EINVAL, "%s: %s", groups.warnings_count > 0 ? "groups" : "rules",

@@ -39,7 +39,8 @@ void manager_init(struct manager *manager, const char *node, const struct timing
                                 .classic = timing->profile == TIMING_PROFILE_CLASSIC,
                                 .group_rounds = MANAGER_GROUP_ROUNDS_FIRST,
                                 .scheduler = SCHEDULER_MODE_BASIC};
-    map_init(&manager->last_seen, free);
+    presence_init(&manager->presence, manager->classic);
+    fence_plan_init(&manager->fence_plan);
     map_init(&manager->backoff, free);
 }
 
@@ -51,7 +52,8 @@ static void manager_forget_rules(struct manager *manager)
 
 void manager_done(struct manager *manager)
 {
-    map_done(&manager->last_seen);
+    presence_done(&manager->presence);
+    fence_plan_done(&manager->fence_plan);
     map_done(&manager->backoff);
     manager_forget_rules(manager);
 }
@@ -67,36 +69,22 @@ void manager_reset(struct manager *manager, uint64_t term)
     manager->scheduler = SCHEDULER_MODE_BASIC;
     map_clear(&manager->backoff);
     manager_forget_rules(manager);
+    fence_plan_void_all(&manager->fence_plan); // another master's intents are not known to be ours
     if (manager->classic) {
-        map_clear(&manager->last_seen);
+        presence_clear(&manager->presence);
     }
-}
-
-void manager_seen_set(struct manager *manager, const char *node, int64_t at_ms, bool online)
-{
-    struct manager_seen *seen = map_find(&manager->last_seen, node);
-    if (seen == NULL) {
-        seen = alloc_zero(sizeof(*seen));
-        map_put(&manager->last_seen, node, seen);
-    }
-    seen->at_ms = at_ms;
-    seen->online = online;
 }
 
 void manager_see(struct manager *manager, const struct crm_input *input)
 {
-    for (size_t i = 0; i < input->members.count; i++) {
-        const struct member *member = &input->members.members[i];
-        if (member->online) {
-            manager_seen_set(manager, member->node, input->now_ms, true);
-            continue;
-        }
-        // Rounds follow events, so the last round that saw the node can be long ago. It counts as
-        // seen until the first one that misses it.
-        const struct manager_seen *seen = map_find(&manager->last_seen, member->node);
-        if (!manager->classic && seen != NULL && seen->online) {
-            manager_seen_set(manager, member->node, input->now_ms, false);
-        }
+    presence_see(&manager->presence, input, manager->timing);
+}
+
+void manager_take_results(struct manager *manager, const struct crm_input *input,
+                          struct crm_output *output)
+{
+    for (size_t i = 0; i < input->fence_results_count; i++) {
+        fencing_take_result(manager, input, output, &input->fence_results[i]);
     }
 }
 
@@ -208,6 +196,9 @@ static void manager_choose_candidates(struct master_round *round)
     for (int i = 0; i < round->nodes_count; i++) {
         if (master_round_is_online(round, i)) {
             node_set_add(&round->online, i);
+            if (round->nodes[i].held_until_ms > 0) {
+                node_set_add(&round->held, i);
+            }
         }
     }
 }
@@ -219,7 +210,9 @@ static bool manager_prepare(struct master_round *round)
         return false;
     }
     fencing_call_off_own(round);
+    fencing_check_plans(round);
     node_state_update(round);
+    node_state_hold_off(round);
     if (!manager_is_fit(round)) {
         return false;
     }
@@ -260,7 +253,7 @@ static void manager_pass(struct master_round *round)
     }
 }
 
-// FNV-1a over who is a member and who is online.
+// FNV-1a over who is a member, who is online and who is seen.
 static uint64_t manager_digest_members(const struct crm_input *input)
 {
     uint64_t digest = UINT64_C(14695981039346656037);
@@ -269,7 +262,8 @@ static uint64_t manager_digest_members(const struct crm_input *input)
         for (const char *p = member->node; *p != '\0'; p++) {
             digest = (digest ^ (unsigned char)*p) * UINT64_C(1099511628211);
         }
-        digest = (digest ^ (member->online ? 1U : 2U)) * UINT64_C(1099511628211);
+        unsigned state = (member->online ? 1U : 2U) + (member->present ? 4U : 0U);
+        digest = (digest ^ state) * UINT64_C(1099511628211);
     }
     return digest;
 }

@@ -7,6 +7,8 @@
 #include <stdint.h>
 
 #include "common/base/map.h"
+#include "crm/core/fence_plan.h"
+#include "crm/core/presence.h"
 
 struct affinity;
 struct arena;
@@ -32,8 +34,9 @@ struct manager {
     bool classic;
     uint64_t term; // of the manager lease
     bool fully_disarmed;
-    struct map last_seen; // node → struct manager_seen *
-    int64_t tick_ms;      // when the last round at the reference's pace was
+    struct presence presence;
+    struct fence_plan fence_plan;
+    int64_t tick_ms; // when the last round at the reference's pace was
     bool ticked;
     int64_t imbalance_rounds; // in which the load was too uneven
     int64_t group_rounds;     // left until groups are tried to migrate
@@ -47,11 +50,6 @@ struct manager {
     int64_t quiet_until_ms;
 };
 
-struct manager_seen {
-    int64_t at_ms;
-    bool online; // in the last round
-};
-
 // A move that a placement wanted and that failed: the next one waits.
 struct manager_backoff {
     int64_t failures;
@@ -62,9 +60,12 @@ void manager_init(struct manager *manager, const char *node, const struct timing
 void manager_done(struct manager *manager);
 // Becoming master: all counters start anew. In classic replay the last-seen table too.
 void manager_reset(struct manager *manager, uint64_t term);
-void manager_seen_set(struct manager *manager, const char *node, int64_t at_ms, bool online);
 // Notes who is online. Slaves call this too, so that a new master knows since when a node is gone.
 void manager_see(struct manager *manager, const struct crm_input *input);
+// Takes what fence devices answered, and tells it. Slaves too: what they ordered as masters is
+// void.
+void manager_take_results(struct manager *manager, const struct crm_input *input,
+                          struct crm_output *output);
 
 // What a call of the manager ended with.
 enum manager_outcome {

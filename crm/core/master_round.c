@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "common/base/arena.h"
+#include "common/model/fence_config.h"
 #include "common/model/timing.h"
 #include "crm/core/manager.h"
 #include "crm/core/transitions.h"
@@ -14,14 +15,26 @@
 // Records and guests of so many services fit into one transaction with room to spare.
 enum { MASTER_ROUND_CHANGES_MAX = 4000 };
 
-struct event *master_round_event(struct master_round *round, enum event_level level,
-                                 const char *name)
+static struct event *round_tell(struct master_round *round, enum event_level level,
+                                const char *name, bool decided)
 {
     struct crm_output_event *entry = arena_new_of(round->arena, struct crm_output_event);
     entry->event = event_new(round->arena, level, name);
-    entry->decided = true;
+    entry->decided = decided;
     pointer_list_add(round->arena, &round->output->events, entry);
     return entry->event;
+}
+
+struct event *master_round_fact(struct master_round *round, enum event_level level,
+                                const char *name)
+{
+    return round_tell(round, level, name, false);
+}
+
+struct event *master_round_event(struct master_round *round, enum event_level level,
+                                 const char *name)
+{
+    return round_tell(round, level, name, true);
 }
 
 void master_round_text(struct master_round *round, struct event *event, const char *key,
@@ -121,9 +134,24 @@ static void round_set_names(struct master_round *round, const struct map *names)
     }
 }
 
+static bool round_has_device(const struct master_round *round, const char *node)
+{
+    const struct crm_input *input = round->input;
+    if (round->classic || !input->can_fence || input->documents->fence == NULL) {
+        return false;
+    }
+    const struct fence_device **devices;
+    size_t count = 0;
+    fence_config_devices_of(round->arena, input->documents->fence, node, &devices, &count);
+    return count > 0;
+}
+
 static void round_load_node(struct master_round *round, struct round_node *node)
 {
     const struct crm_documents *documents = round->input->documents;
+    node->has_device = round_has_device(round, node->name);
+    node->held_until_ms =
+        presence_held_until_ms(&round->manager->presence, node->name, round->input->now_ms);
     node->state = NODE_STATE_UNKNOWN;
     node->mode = round->classic ? LRM_MODE_ACTIVE : LRM_MODE_UNKNOWN;
     const struct manager_node *stored = map_find(&documents->status->nodes, node->name);
@@ -135,6 +163,9 @@ static void round_load_node(struct master_round *round, struct round_node *node)
     node->state = (int)stored->state;
     node->fence_stored = stored->state == NODE_STATE_FENCE;
     node->maintenance_requested = stored->maintenance_requested;
+    node->fence_proof = stored->fence_proof;
+    node->fence_evidence = stored->fence_evidence;
+    node->held_off_until_s = stored->held_off_until_s;
     node->lrm = map_find(&documents->lrms, node->name);
     if (node->lrm != NULL) {
         node->mode = node->lrm->mode;
@@ -152,6 +183,7 @@ static void round_load_nodes(struct master_round *round)
         if (node != NODE_NONE) {
             round->nodes[node].listed = true;
             round->nodes[node].member_online = members->members[i].online;
+            round->nodes[node].member_present = members->members[i].present;
         }
     }
 }
@@ -268,9 +300,9 @@ bool master_round_is_delayed(struct master_round *round, int node, int64_t delay
         return false;
     }
     const char *name = round->nodes[node].name;
-    struct manager_seen *seen = map_find(&round->manager->last_seen, name);
+    const struct presence_node *seen = presence_find(&round->manager->presence, name);
     if (seen == NULL) {
-        manager_seen_set(round->manager, name, round->input->now_ms, false);
+        presence_note(&round->manager->presence, name, round->input->now_ms, false);
         master_round_wake(round, round->input->now_ms + delay_ms);
         return false;
     }
@@ -281,14 +313,33 @@ bool master_round_is_delayed(struct master_round *round, int node, int64_t delay
     return false;
 }
 
-bool master_round_is_lost(struct master_round *round, int node)
+// Live only. INV-10: whoever is there, or has not had the time to come, is not lost.
+static bool round_is_spared(struct master_round *round, int node)
 {
+    const struct round_node *entry = &round->nodes[node];
     // INV-1: an LRM that gave its lease back for a disarming left its services running without a
     // watchdog, so that its free lease proves nothing. The node is waited for.
-    if (!round->classic && node != NODE_NONE && round->nodes[node].mode == LRM_MODE_DISARM) {
+    if (entry->member_online || entry->mode == LRM_MODE_DISARM) {
+        return true;
+    }
+    int64_t until_ms;
+    if (!presence_is_awaited(&round->manager->presence, round->input, round->timing, entry->name,
+                             &until_ms)) {
         return false;
     }
-    return master_round_is_delayed(round, node, round->timing->fence_delay_ms);
+    master_round_wake(round, until_ms);
+    return true;
+}
+
+bool master_round_is_lost(struct master_round *round, int node)
+{
+    if (!round->classic && node != NODE_NONE && round_is_spared(round, node)) {
+        return false;
+    }
+    // INV-10: a node whose ha-clusterd alone is gone may have it back soon.
+    bool at_once =
+        node != NODE_NONE && round->nodes[node].has_device && !round->nodes[node].member_present;
+    return master_round_is_delayed(round, node, at_once ? 0 : round->timing->fence_delay_ms);
 }
 
 // Whether the node's LRM said last that it held its lease, and so had its watchdog armed.
@@ -345,14 +396,38 @@ struct service *item_edit(struct master_round *round, struct item *item)
     return item->edited;
 }
 
-const struct lrm_result *item_result(const struct master_round *round, const struct item *item)
+// What the node's LRM said of the item's present task. Nothing counts of an LRM without a status.
+static const struct lrm_result *item_result_at(const struct item *item,
+                                               const struct round_node *node)
 {
-    // Only the LRM of the service's own node is asked: nobody else was given this task.
-    if (item->node == NODE_NONE || item->record->uid == NULL) {
+    if (node->lrm == NULL) {
         return NULL;
     }
-    const struct lrm_status *lrm = round->nodes[item->node].lrm;
-    return lrm != NULL ? map_find(&lrm->results, item->record->uid) : NULL;
+    for (size_t i = 0; i < item->slot->results_count; i++) {
+        const struct crm_result *said = &item->slot->results[i];
+        if (strcmp(said->result->uid, item->record->uid) == 0 &&
+            strcmp(said->node, node->name) == 0) {
+            return said->result;
+        }
+    }
+    return map_find(&node->lrm->results, item->record->uid);
+}
+
+const struct lrm_result *item_result(const struct master_round *round, const struct item *item)
+{
+    assert(item->node != NODE_NONE); // the round's table has every node that a record names
+    if (item->record->uid == NULL) {
+        return NULL;
+    }
+    // Only the LRM of the service's own node is asked: nobody else was given this task. In classic
+    // replay a result counts wherever it stands: that of a service which was moved by hand, too.
+    int first = round->classic ? 0 : item->node;
+    int last = round->classic ? round->nodes_count - 1 : item->node;
+    const struct lrm_result *result = NULL;
+    for (int i = first; i <= last && result == NULL; i++) {
+        result = item_result_at(item, &round->nodes[i]);
+    }
+    return result;
 }
 
 enum svc_state item_wanted(const struct item *item)
@@ -486,10 +561,21 @@ static struct manager_status *round_make_status(struct master_round *round)
             struct manager_node *entry = arena_new_of(round->arena, struct manager_node);
             entry->state = (enum node_state)node->state;
             entry->maintenance_requested = node->maintenance_requested;
+            entry->fence_proof = node->fence_proof;
+            entry->fence_evidence = node->fence_evidence;
+            entry->held_off_until_s = node->held_off_until_s;
             map_put(&status->nodes, node->name, entry);
         }
     }
     return status;
+}
+
+static bool manager_node_is_equal(const struct manager_node *a, const struct manager_node *b)
+{
+    return a->state == b->state && a->maintenance_requested == b->maintenance_requested &&
+           a->held_off_until_s == b->held_off_until_s &&
+           round_is_same(a->fence_proof, b->fence_proof) &&
+           round_is_same(a->fence_evidence, b->fence_evidence);
 }
 
 static bool status_is_equal(const struct manager_status *a, const struct manager_status *b)
@@ -499,11 +585,8 @@ static bool status_is_equal(const struct manager_status *a, const struct manager
         return false;
     }
     for (size_t i = 0; i < a->nodes.count; i++) {
-        const struct manager_node *one = a->nodes.entries[i].value;
-        const struct manager_node *other = b->nodes.entries[i].value;
         if (strcmp(a->nodes.entries[i].key, b->nodes.entries[i].key) != 0 ||
-            one->state != other->state ||
-            one->maintenance_requested != other->maintenance_requested) {
+            !manager_node_is_equal(a->nodes.entries[i].value, b->nodes.entries[i].value)) {
             return false;
         }
     }

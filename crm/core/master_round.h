@@ -26,24 +26,31 @@ enum fence_proof {
     FENCE_PROOF_UNASKED,
     FENCE_PROOF_ASKED,
     FENCE_PROOF_DENIED,
-    FENCE_PROOF_GRANTED,
+    FENCE_PROOF_LEASE,  // granted
+    FENCE_PROOF_DEVICE, // all devices of a level say that it is off
 };
 
 struct round_node {
     const char *name;
-    bool listed;        // a member of the cluster
-    bool member_online; // in the quorate partition
-    bool known;         // the stored node status has it
-    bool present;       // has a state: stored, or seen online since
-    int state;          // enum node_state; unknown while not present
+    bool listed;         // a member of the cluster
+    bool member_online;  // in the quorate partition
+    bool member_present; // seen by Corosync
+    bool known;          // the stored node status has it
+    bool present;        // has a state: stored, or seen online since
+    int state;           // enum node_state; unknown while not present
     bool maintenance_requested;
     const struct lrm_status *lrm; // NULL: none, or not known before this round
     enum lrm_mode mode;
     bool fence_stored; // the stored state is fence: its LRM has been told
+    bool has_device;   // that can switch it off
     enum fence_proof proof;
     bool proof_is_new; // the lease was newly taken
     uint64_t proof_term;
-    bool fence_tried; // in this pass
+    // Of the present proof, or of the last one that let its services go. NULL: none yet.
+    const char *fence_proof, *fence_evidence;
+    int64_t held_until_ms;    // own clock: it flaps and gets no new services; 0: it may
+    int64_t held_off_until_s; // the same as it is told to people
+    bool fence_tried;         // in this pass
 };
 
 // A service in this round.
@@ -85,6 +92,7 @@ struct master_round {
     size_t items_count;
     struct usage *usage;
     struct node_set online; // candidates for placement: online when the usage model was built
+    struct node_set held;   // those of them that get nothing while there are others
     enum disarm_mode disarm;
     bool disarmed;
     bool deferred; // only deferred items get steps
@@ -110,6 +118,9 @@ struct master_round *master_round_new(struct manager *manager, const struct crm_
 int master_round_node(const struct master_round *round, const char *name) WARN_UNUSED;
 // The item, or NULL.
 struct item *master_round_item(const struct master_round *round, const char *sid) WARN_UNUSED;
+// A new event of this round that is true whatever becomes of the write.
+struct event *master_round_fact(struct master_round *round, enum event_level level,
+                                const char *name);
 // A new event of this round that is told once the round's write took effect.
 struct event *master_round_event(struct master_round *round, enum event_level level,
                                  const char *name);
@@ -125,7 +136,9 @@ void master_round_wake(struct master_round *round, int64_t at_ms);
 // Whether the node is not online and has not been for `delay_ms`. Without a record of when it was
 // seen, that starts now.
 bool master_round_is_delayed(struct master_round *round, int node, int64_t delay_ms) WARN_UNUSED;
-// The same with the delay before fencing.
+// Whether it is to be fenced if something there needs it: the same with the delay before fencing,
+// which a power switch makes needless; but not before it has had the time to come (back) after
+// quorum was regained. INV-10.
 bool master_round_is_lost(struct master_round *round, int node) WARN_UNUSED;
 // Whether the service's node is lost and the end of its lease would prove that the service does not
 // run there.

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Node states: first the nodes that are online, then the others, each at most one move a round.
 // Fencing moves them too, through node_state_move(); when a node must be fenced is decided in
-// service_step.c and fencing.c.
+// service_step.c and fencing.c; what being held off means for services, in placement.c.
 #include "crm/core/node_state.h"
 
 #include "common/base/arena.h"
@@ -96,6 +96,33 @@ void node_state_update(struct master_round *round)
     for (int i = 0; i < round->nodes_count; i++) {
         if (!round->nodes[i].member_online && round->nodes[i].present) {
             node_state_update_offline(round, i);
+        }
+    }
+}
+
+static void node_state_hold(struct master_round *round, struct round_node *node)
+{
+    int64_t now_ms = round->input->now_ms;
+    master_round_wake(round, node->held_until_ms);
+    if (node->held_off_until_s > 0) {
+        return; // told
+    }
+    const struct presence_node *presence = presence_find(&round->manager->presence, node->name);
+    node->held_off_until_s = round->input->wall_s + (node->held_until_ms - now_ms + 999) / 1000;
+    struct event *event = master_round_event(round, EVENT_LEVEL_WARNING, "node-held-off");
+    master_round_text(round, event, "node", node->name);
+    event_int(event, "until", node->held_off_until_s);
+    event_int(event, "leaves", (int64_t)presence->leaves_count);
+}
+
+void node_state_hold_off(struct master_round *round)
+{
+    for (int i = 0; i < round->nodes_count; i++) {
+        struct round_node *node = &round->nodes[i];
+        if (node->held_until_ms > 0 && node->member_online) {
+            node_state_hold(round, node);
+        } else {
+            node->held_off_until_s = 0;
         }
     }
 }

@@ -10,3 +10,5 @@ struct master_round;
 void node_state_update(struct master_round *round);
 // Moves one node's state and tells it.
 void node_state_move(struct master_round *round, int node, enum node_state to);
+// Notes and tells which nodes get no new services since they come and go.
+void node_state_hold_off(struct master_round *round);

@@ -18,10 +18,18 @@ void placement_get_nodes(const struct master_round *round, const struct item *it
     if (item->affinity == NULL || !item->affinity->has_nodes) {
         *ret_allowed = round->online;
         *ret_preferred = round->online;
+        node_set_subtract(ret_preferred, &round->held);
         return;
     }
     *ret_allowed = item->affinity->allowed;
     *ret_preferred = item->affinity->preferred;
+}
+
+// What would be preferred if no node were held off.
+static struct node_set placement_get_all(const struct master_round *round, const struct item *item)
+{
+    bool ruled = item->affinity != NULL && item->affinity->has_nodes;
+    return ruled ? item->affinity->preferred_held : round->online;
 }
 
 void placement_get_separate(const struct item *item, struct node_set *ret_separate)
@@ -111,39 +119,74 @@ static void placement_drop_failed(const struct master_round *round, const struct
     }
 }
 
-int placement_choose(struct master_round *round, const struct item *item,
-                     enum placement_preference preference)
-{
-    assert(item->record != NULL);
-    struct node_set allowed;
-    struct node_set preferred;
-    placement_get_nodes(round, item, &allowed, &preferred);
-    if (node_set_is_empty(&preferred)) {
-        return NODE_NONE;
-    }
-    const size_t *together = placement_count_together(round, item);
+// The question once: where should it be?
+struct placement {
+    struct master_round *round;
+    const struct item *item;
+    enum placement_preference preference;
     struct node_set separate;
-    placement_get_separate(item, &separate);
-    int current = item->node;
-    bool stay = preference == PLACEMENT_PREFERENCE_NONE;
-    if (stay && !item->failback && node_set_has(&allowed, current) &&
-        ((together != NULL && together[current] > 0) || !node_set_has(&separate, current))) {
-        return current;
-    }
-    if (preference == PLACEMENT_PREFERENCE_TRY_NEXT) {
+    const size_t *together;
+};
+
+static int placement_choose_among(const struct placement *placement, struct node_set preferred)
+{
+    struct master_round *round = placement->round;
+    const struct item *item = placement->item;
+    if (placement->preference == PLACEMENT_PREFERENCE_TRY_NEXT) {
         placement_drop_failed(round, item, &preferred);
     }
-    node_set_subtract(&preferred,
-                      &separate); // INV-8: services that must stay apart never share a node
-    if (together != NULL) {
-        placement_keep_together(round, together, &preferred);
+    // INV-8: services that must stay apart never share a node
+    node_set_subtract(&preferred, &placement->separate);
+    if (placement->together != NULL) {
+        placement_keep_together(round, placement->together, &preferred);
     }
     int home = master_round_node(round, item->record->maintenance_node);
     if (node_set_has(&preferred, home)) {
         return home;
     }
-    if (stay && node_set_has(&preferred, current)) {
-        return current;
+    if (placement->preference == PLACEMENT_PREFERENCE_NONE &&
+        node_set_has(&preferred, item->node)) {
+        return item->node;
     }
     return placement_choose_by_score(round, item, &preferred);
+}
+
+// Whether it stays where it is without further comparison: nothing pulls it back, or its node is
+// one that is held off, which is no reason to leave it.
+static bool placement_stays(const struct placement *placement, const struct node_set *allowed)
+{
+    int current = placement->item->node;
+    if (placement->preference != PLACEMENT_PREFERENCE_NONE || !node_set_has(allowed, current)) {
+        return false;
+    }
+    bool apart = !node_set_has(&placement->separate, current);
+    if (node_set_has(&placement->round->held, current)) {
+        return apart;
+    }
+    bool together = placement->together != NULL && placement->together[current] > 0;
+    return !placement->item->failback && (together || apart);
+}
+
+int placement_choose(struct master_round *round, const struct item *item,
+                     enum placement_preference preference)
+{
+    assert(item->record != NULL);
+    struct placement placement = {.round = round, .item = item, .preference = preference};
+    struct node_set allowed;
+    struct node_set preferred;
+    placement_get_nodes(round, item, &allowed, &preferred);
+    if (node_set_is_empty(&allowed)) {
+        return NODE_NONE;
+    }
+    placement.together = placement_count_together(round, item);
+    placement_get_separate(item, &placement.separate);
+    if (placement_stays(&placement, &allowed)) {
+        return item->node;
+    }
+    int node = placement_choose_among(&placement, preferred);
+    if (node == NODE_NONE && !node_set_is_empty(&round->held)) {
+        // Better one that comes and goes than none.
+        node = placement_choose_among(&placement, placement_get_all(round, item));
+    }
+    return node;
 }

@@ -37,31 +37,55 @@ static bool rebalance_is_quiet(const struct master_round *round)
     return true;
 }
 
-// Whether the item leads a bundle, and what the bundle weighs. The leader is the first by name.
-static bool rebalance_weigh(const struct master_round *round, const struct item *leader,
-                            struct usage_move *ret)
+static void rebalance_add_load(const struct master_round *round, const struct item *item,
+                               struct usage_move *move)
 {
-    if (leader->record == NULL || leader->record->state != SVC_STATE_STARTED) {
-        return false;
+    double cpu = 0.0;
+    double mem = 0.0;
+    usage_item_load(round, item, &cpu, &mem);
+    move->cpu += cpu;
+    move->mem += mem;
+}
+
+static bool rebalance_may_move(const struct item *item)
+{
+    return item->record != NULL && item->record->state == SVC_STATE_STARTED;
+}
+
+// The bundle of the item and its company: who leads it, the first by name, and what it weighs. NULL
+// when there is none, or it is not all on one node.
+static const struct item *rebalance_weigh(const struct master_round *round, const struct item *item,
+                                          struct usage_move *ret)
+{
+    if (!rebalance_may_move(item)) {
+        return NULL;
     }
-    struct usage_move move = {.sid = leader->sid, .source = leader->node};
-    usage_item_load(round, leader, &move.cpu, &move.mem);
-    for (size_t i = 0; leader->affinity != NULL && i < leader->affinity->positives_count; i++) {
-        const struct item *other = leader->affinity->positives[i];
-        if (other->record == NULL || other->record->state != SVC_STATE_STARTED) {
+    size_t count = item->affinity != NULL ? item->affinity->positives_count : 0;
+    const struct item *leader = NULL;
+    struct usage_move move = {.source = item->node};
+    bool counted = false; // the item itself, among its company, which is sorted by name
+    for (size_t i = 0; i < count; i++) {
+        const struct item *other = item->affinity->positives[i];
+        if (!rebalance_may_move(other)) {
             continue; // none is moving now
         }
-        if (other < leader || other->node != leader->node) {
-            return false; // items are sorted by name: the other one leads, or they are apart
+        if (other->node != item->node) {
+            return NULL;
         }
-        double cpu = 0.0;
-        double mem = 0.0;
-        usage_item_load(round, other, &cpu, &mem);
-        move.cpu += cpu;
-        move.mem += mem;
+        if (!counted && other > item) {
+            rebalance_add_load(round, item, &move);
+            counted = true;
+        }
+        leader = leader == NULL ? other : leader;
+        rebalance_add_load(round, other, &move);
     }
+    if (!counted) {
+        rebalance_add_load(round, item, &move);
+    }
+    leader = leader == NULL || item < leader ? item : leader;
+    move.sid = leader->sid;
     *ret = move;
-    return true;
+    return leader;
 }
 
 static struct node_set rebalance_targets(const struct master_round *round,
@@ -104,9 +128,19 @@ static void rebalance_collect(const struct master_round *round,
     size_t nodes = (size_t)round->nodes_count;
     bool all = round->items_count * nodes * nodes <= REBALANCE_WORK_MAX;
     int source = all ? NODE_NONE : usage_busiest(round);
+    struct usage_move *bundles =
+        arena_array_of(round->arena, struct usage_move, round->items_count);
     for (size_t i = 0; i < round->items_count; i++) {
-        struct usage_move move;
-        if (!rebalance_weigh(round, &round->items[i], &move) || (!all && move.source != source)) {
+        struct usage_move bundle;
+        const struct item *leader = rebalance_weigh(round, &round->items[i], &bundle);
+        // Company of company need not be company (classic replay): the last one's bundle counts.
+        if (leader != NULL) {
+            bundles[leader - round->items] = bundle;
+        }
+    }
+    for (size_t i = 0; i < round->items_count; i++) {
+        struct usage_move move = bundles[i];
+        if (move.sid == NULL || (!all && move.source != source)) {
             continue;
         }
         struct node_set targets = rebalance_targets(round, &round->items[i]);
@@ -161,7 +195,11 @@ void rebalance_process(struct master_round *round)
 {
     const struct options *options = round->input->documents->options;
     if (!options->auto_rebalance || options->auto_rebalance_method_unknown ||
-        usage_mode(round->usage) == SCHEDULER_MODE_BASIC || !rebalance_is_quiet(round)) {
+        options->scheduler == SCHEDULER_MODE_BASIC || !rebalance_is_quiet(round)) {
+        return;
+    }
+    if (usage_mode(round->usage) == SCHEDULER_MODE_BASIC) { // for want of figures
+        round->manager->imbalance_rounds = 0;
         return;
     }
     double before = usage_imbalance(round);

@@ -56,6 +56,7 @@ static bool recovery_follows_guest(struct master_round *round, struct item *item
         master_round_event_of(round, EVENT_LEVEL_NOTICE, "recover", item->sid, NULL);
     master_round_text(round, event, "from", item->record->node);
     master_round_text(round, event, "to", item->guest_node);
+    master_round_text(round, event, "proof", round->nodes[item->node].fence_proof);
     master_round_text(round, event, "reason", "the guest had been moved there before");
     item_change_at(round, item, item_wanted(item), place);
     return true;
@@ -80,6 +81,7 @@ void recovery_step(struct master_round *round, struct item *item)
         master_round_event_of(round, EVENT_LEVEL_NOTICE, "recover", item->sid, NULL);
     master_round_text(round, event, "from", item->record->node);
     master_round_text(round, event, "to", round->nodes[node].name);
+    master_round_text(round, event, "proof", round->nodes[item->node].fence_proof);
     recovery_unlock(round, item);
     if (item->guest_node != NULL) {
         item->guest_node = round->nodes[node].name;

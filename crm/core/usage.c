@@ -212,6 +212,19 @@ static void usage_add_others(struct usage *usage)
     }
 }
 
+// Services that are configured to run, but not taken under HA while it is disarmed, are there too.
+static void usage_count_others(struct usage *usage)
+{
+    const struct master_round *round = usage->round;
+    for (size_t i = 0; i < round->items_count; i++) {
+        const struct item *item = &round->items[i];
+        if (item->record == NULL && item->request == REQUEST_STATE_STARTED &&
+            node_set_has(&round->online, item->node)) {
+            usage->nodes[item->node].count++;
+        }
+    }
+}
+
 struct usage *usage_new(struct master_round *round)
 {
     struct usage *usage = arena_new_of(round->arena, struct usage);
@@ -221,9 +234,11 @@ struct usage *usage_new(struct master_round *round)
     if (usage->mode != SCHEDULER_MODE_BASIC) {
         usage->stats = usage_stats(round, usage->mode);
         if (!usage_load_nodes(usage, round)) {
-            struct event *event =
-                master_round_event(round, EVENT_LEVEL_WARNING, "scheduler-fallback");
-            master_round_text(round, event, "mode", scheduler_mode_to_string(usage->mode));
+            if (round->classic || round->tick) { // not with each of many rounds
+                struct event *event =
+                    master_round_event(round, EVENT_LEVEL_WARNING, "scheduler-fallback");
+                master_round_text(round, event, "mode", scheduler_mode_to_string(usage->mode));
+            }
             usage->mode = SCHEDULER_MODE_BASIC;
         }
     }
@@ -234,6 +249,7 @@ struct usage *usage_new(struct master_round *round)
     for (size_t i = 0; i < round->items_count; i++) {
         usage_add(round, &round->items[i]);
     }
+    usage_count_others(usage);
     if (usage->mode == SCHEDULER_MODE_STATIC) {
         usage_add_others(usage);
     }

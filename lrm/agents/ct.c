@@ -41,6 +41,7 @@ enum {
     CT_MONITOR_WAIT_MS = 3000, // for the monitor to clean up by itself
     CT_HARD_ROUNDS_MAX = 3,
     CT_ASK_AGAIN_MS = 500,
+    CT_CONFIG_MAX = 64 * 1024,
 };
 
 struct ct_agent {
@@ -272,6 +273,92 @@ static int ct_stop(struct agent *agent, const struct guest *guest, int64_t timeo
     }
     ct_task_end(&task);
     return r < 0 ? error_prefix(err, "cannot stop '%s'", guest->sid) : 0;
+}
+
+// Where the container's files are, from the configuration that its last start here wrote; NULL: it
+// was never started here.
+static const char *ct_find_rootfs(struct ct_task *task)
+{
+    static const char key[] = "\nlxc.rootfs.path = dir:";
+    char *text = NULL;
+    size_t size = 0;
+    const char *path = arena_printf(task->arena, "%s/%s/config", task->lxc_path, task->id);
+    if (file_read(task->arena, path, CT_CONFIG_MAX, &text, &size, NULL) < 0) {
+        return NULL;
+    }
+    const char *at = strstr(text, key);
+    if (at == NULL) {
+        return NULL;
+    }
+    at += strlen(key);
+    return arena_memdup(task->arena, at, strcspn(at, "\n"));
+}
+
+// One look: the monitor first, since it could bring processes to life, but not the other way round.
+static int ct_is_gone(struct ct_task *task, bool *ret_gone, struct error *err)
+{
+    struct ct_cgroup_scan payload;
+    struct ct_cgroup_scan monitor;
+    int r = ct_scan(task, CT_CGROUP_MONITOR, &monitor, err);
+    if (r == 0) {
+        r = ct_scan(task, CT_CGROUP_PAYLOAD, &payload, err);
+    }
+    if (r == 0) {
+        *ret_gone = !monitor.populated && !payload.populated;
+    }
+    return r;
+}
+
+// INV-5: gone, with the lock in hand, so that nobody is starting it either.
+static int ct_kill_until(struct ct_task *task, int64_t until_ms, struct error *err)
+{
+    bool gone = false;
+    for (;;) {
+        int64_t left_ms = until_ms - ct_now_ms();
+        int64_t wait_ms = left_ms > 0 ? left_ms : 0;
+        // Whoever starts it keeps its lock as long as the processes live that are killed here.
+        int r = ct_cgroup_kill(&task->places, CT_CGROUP_MONITOR, task->id, wait_ms, err);
+        if (r == 0) {
+            r = ct_cgroup_kill(&task->places, CT_CGROUP_PAYLOAD, task->id, wait_ms, err);
+        }
+        if (r == 0 && task->lock_fd < 0) {
+            r = ct_task_lock(task, 0, err);
+            left_ms = until_ms - ct_now_ms();
+            if (r == -EBUSY && left_ms > 0) {
+                error_clear(err);
+                ct_sleep_ms(CT_LOCK_POLL_MS);
+                continue;
+            }
+        }
+        if (r == 0) {
+            r = ct_is_gone(task, &gone, err);
+        }
+        if (r < 0 || gone) {
+            return r;
+        }
+        if (left_ms <= 0) {
+            return error_set(err, -ETIMEDOUT, "it started again while it was killed");
+        }
+    }
+}
+
+static int ct_kill(struct agent *agent, const char *sid, int64_t timeout_ms, struct error *err)
+{
+    const struct guest guest = {.sid = sid};
+    struct ct_task task;
+    int64_t until_ms = ct_now_ms() + timeout_ms;
+    int r = ct_task_begin(&task, agent, &guest, err);
+    if (r == 0) {
+        r = ct_kill_until(&task, until_ms, err);
+    }
+    if (r == 0) {
+        ct_cgroup_remove(&task.places, CT_CGROUP_PAYLOAD, task.id);
+        ct_cgroup_remove(&task.places, CT_CGROUP_MONITOR, task.id);
+        const char *rootfs = ct_find_rootfs(&task);
+        r = rootfs != NULL ? volume_settle(rootfs, err) : 0;
+    }
+    ct_task_end(&task);
+    return r < 0 ? error_prefix(err, "cannot kill '%s'", sid) : 0;
 }
 
 // Clears the way for a start. 1: it runs already; 0: nothing of it is left.
@@ -521,7 +608,7 @@ static int ct_move(struct agent *agent, const struct guest *guest, const char *t
 }
 
 static const struct agent_ops ct_agent_ops = {
-    .check = ct_check, .start = ct_start, .stop = ct_stop, .move = ct_move};
+    .check = ct_check, .start = ct_start, .stop = ct_stop, .kill = ct_kill, .move = ct_move};
 
 struct agent *ct_agent_new(const struct ct_agent_config *config)
 {

@@ -3,7 +3,12 @@
 #include "lrm/agents/volume.h"
 
 #include <errno.h>
+#include <fcntl.h>
+#include <linux/magic.h>
+#include <stdint.h>
 #include <string.h>
+#include <sys/vfs.h>
+#include <unistd.h>
 
 #include "common/base/arena.h"
 #include "common/base/error.h"
@@ -59,4 +64,36 @@ int volume_resolve(struct arena *arena, struct store *store, const char *name,
     *ret_path = arena_printf(arena, "%s/%s", storage->path, volume);
     *ret_shared = storage->shared;
     return 0;
+}
+
+// File systems that one kernel has for itself: what its memory holds of them nobody else has
+// overtaken.
+static bool volume_is_own(const struct statfs *fs)
+{
+    static const uint32_t own[] = {EXT4_SUPER_MAGIC, XFS_SUPER_MAGIC,       BTRFS_SUPER_MAGIC,
+                                   TMPFS_MAGIC,      OVERLAYFS_SUPER_MAGIC, F2FS_SUPER_MAGIC,
+                                   SQUASHFS_MAGIC};
+    for (size_t i = 0; i < ARRAY_SIZE(own); i++) {
+        if ((uint32_t)fs->f_type == own[i]) {
+            return true;
+        }
+    }
+    return false;
+}
+
+int volume_settle(const char *path, struct error *err)
+{
+    struct statfs fs;
+    int fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    if (fd < 0 && errno == ENOENT) {
+        return 0;
+    }
+    int r = fd < 0 || fstatfs(fd, &fs) < 0 ? -errno : 0;
+    if (r == 0 && !volume_is_own(&fs) && syncfs(fd) < 0) {
+        r = -errno;
+    }
+    if (fd >= 0) {
+        (void)close(fd); // only for the above
+    }
+    return r < 0 ? error_set_errno(err, r, "cannot flush the file system of '%s'", path) : 0;
 }

@@ -19,3 +19,7 @@ int volume_find_storage(struct arena *arena, struct store *store, const char *id
 // gives one knows what is there.
 int volume_resolve(struct arena *arena, struct store *store, const char *name,
                    const char **ret_path, bool *ret_shared, struct error *err) WARN_UNUSED;
+// Waits until nothing that was written to the folder's file system is still on its way, if other
+// machines may write to it as well: there is no telling otherwise when the kernel would write what
+// an ended process left with it. Blocks as long as the storage does.
+int volume_settle(const char *path, struct error *err) WARN_UNUSED;

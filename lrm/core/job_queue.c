@@ -49,7 +49,8 @@ void job_queue_put(struct job_queue *queue, const struct job *job)
     }
     const struct queued_job *before = map_find(&queue->waiting, job->sid);
     // The node is going down: its own stop job is not replaced by an order of the master.
-    if (before != NULL && before->job.uid == NULL && job->uid != NULL) {
+    bool own_stop = before != NULL && before->job.uid == NULL && job->uid != NULL;
+    if (own_stop && !queue->orders_beat_stops) {
         return;
     }
     struct queued_job *queued = queued_job_new(job);
@@ -115,6 +116,14 @@ const struct job *job_queue_take(struct job_queue *queue, bool may_start)
     struct queued_job *taken = map_take(&queue->waiting, best->job.sid);
     map_put(&queue->running, taken->job.sid, taken);
     return &taken->job;
+}
+
+const struct job *job_queue_begin(struct job_queue *queue, const struct job *job)
+{
+    assert(!job_queue_is_running(queue, job->sid)); // INV-1
+    struct queued_job *queued = queued_job_new(job);
+    map_put(&queue->running, queued->job.sid, queued);
+    return &queued->job;
 }
 
 void job_queue_count_turn(struct job_queue *queue)

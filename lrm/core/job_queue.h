@@ -21,6 +21,8 @@ struct queued_job {
 struct job_queue {
     struct map waiting; // sid → struct queued_job *
     struct map running; // sid → struct queued_job *
+    // Classic replay: an order of the master takes the place of a waiting stop job of the shutdown.
+    bool orders_beat_stops;
 };
 
 void job_queue_init(struct job_queue *queue);
@@ -36,6 +38,9 @@ void job_queue_drop_unconfirmed(struct job_queue *queue);
 // The next job to start, or NULL: moved to the running ones and borrowed until it is finished.
 // Skips services with a running worker, and jobs that need authority when there is none.
 const struct job *job_queue_take(struct job_queue *queue, bool may_start) WARN_UNUSED;
+// The job runs from now on, without having waited: it is borrowed until it is finished. None for
+// the service runs.
+const struct job *job_queue_begin(struct job_queue *queue, const struct job *job) WARN_UNUSED;
 // Every job still waiting has waited one turn more.
 void job_queue_count_turn(struct job_queue *queue);
 // True when such a job was running; it is forgotten. False: a result that was not asked for, or

@@ -19,15 +19,6 @@
 
 enum { LRM_ACTIONS_CAPACITY_MIN = 8 };
 
-static void lrm_result_free(void *value)
-{
-    struct lrm_result *result = value;
-    alloc_freep(&result->uid);
-    alloc_freep(&result->sid);
-    alloc_freep(&result->reason);
-    free(result);
-}
-
 struct lrm *lrm_new(const char *node, const struct timing *timing, int64_t workers_max)
 {
     assert(workers_max >= 0);
@@ -41,8 +32,12 @@ struct lrm *lrm_new(const char *node, const struct timing *timing, int64_t worke
     lrm->phase = LRM_PHASE_END;
     lrm->idle_counted_ms = INT64_MIN / 2;
     job_queue_init(&lrm->queue);
+    lrm->queue.orders_beat_stops = !lrm->event_driven;
     restart_policy_init(&lrm->restarts);
-    map_init(&lrm->results, lrm_result_free);
+    map_init(&lrm->results, free);
+    map_init(&lrm->noted, NULL);
+    map_init(&lrm->strays, free);
+    map_init(&lrm->ended, NULL);
     return lrm;
 }
 
@@ -54,6 +49,9 @@ void lrm_free(struct lrm *lrm)
     job_queue_done(&lrm->queue);
     restart_policy_done(&lrm->restarts);
     map_done(&lrm->results);
+    map_done(&lrm->noted);
+    map_done(&lrm->strays);
+    map_done(&lrm->ended);
     free(lrm->node);
     free(lrm);
 }
@@ -86,18 +84,22 @@ struct event *lrm_call_emit(const struct lrm_call *call, enum event_level level,
 bool lrm_may_start(const struct lrm *lrm, int64_t now_ms)
 {
     bool protects = lrm->state == LRM_STATE_ACTIVE || lrm->state == LRM_STATE_MAINTENANCE;
-    return protects && lrm->lease_held && now_ms < lrm->authority_until_ms && lrm->armed;
+    bool noted = !lrm->event_driven || lrm->noted_ok;
+    return protects && lrm->lease_held && now_ms < lrm->authority_until_ms && lrm->armed && noted;
 }
 
 void lrm_give_back(const struct lrm_call *call)
 {
     struct lrm *lrm = call->lrm;
+    assert(!lrm_strays_pending(lrm)); // INV-1
     // First the watchdog, then the lease: ending in between costs waiting time, never a reset.
     lrm_call_push(call, LRM_ACTION_DISARM_WATCHDOG);
     lrm_call_push(call, LRM_ACTION_RELEASE_LEASE);
     lrm->armed = false;
+    lrm->armed_until_ms = 0;
     lrm->lease_held = false;
     lrm->lease_ok = false;
+    lrm->lease_term = 0;
     lrm->goodbye_said = true;
     assert(!lrm_may_start(lrm, call->input->now_ms)); // INV-2
 }
@@ -111,6 +113,22 @@ void lrm_begin(struct lrm *lrm, struct arena *arena, struct lrm_output *ret)
     event_text(arena, event, "from", lrm_state_to_string((enum lrm_state)lrm->state));
     transition_move(&lrm_state_transitions, &lrm->state, LRM_STATE_WAIT_FOR_AGENT_LOCK);
     event_text(arena, event, "to", lrm_state_to_string((enum lrm_state)lrm->state));
+}
+
+void lrm_inherit(struct lrm *lrm, int64_t deadline_ms, const struct workers_guests *guests,
+                 uint64_t term, bool known)
+{
+    if (lrm->armed_until_ms != 0) {
+        return; // this process has handed over a later one since
+    }
+    lrm->armed_until_ms = deadline_ms;
+    if (deadline_ms != 0) {
+        lrm->noted_unknown = !known;
+        lrm->lease_term = lrm->lease_term == 0 ? term : lrm->lease_term;
+    }
+    for (size_t i = 0; i < guests->count; i++) {
+        lrm_note_here(lrm, guests->sids[i]);
+    }
 }
 
 void lrm_set_mode(const struct lrm_call *call, enum lrm_mode mode)
@@ -150,6 +168,7 @@ void lrm_request_shutdown(struct lrm *lrm, const struct lrm_input *input, enum l
     event_text(input->arena, event, "mode", lrm_mode_to_string(plan.mode));
     event_int(event, "mode_kept", plan.mode_kept ? 1 : 0);
     lrm_set_mode(&call, plan.mode);
+    lrm->stops_all = plan.stop_all;
     map_each (e, input->services) {
         const struct service *service = e->value;
         if (plan.stop_all && strcmp(service->node, lrm->node) == 0) {
@@ -164,7 +183,10 @@ void lrm_request_shutdown(struct lrm *lrm, const struct lrm_input *input, enum l
 
 void lrm_note_guest_exit(struct lrm *lrm, const char *sid, int64_t now_ms)
 {
-    restart_policy_note_exit(&lrm->restarts, sid, now_ms);
+    // What was killed with everything else has not failed.
+    if (lrm->state != LRM_STATE_LOST_AGENT_LOCK) {
+        restart_policy_note_exit(&lrm->restarts, sid, now_ms);
+    }
 }
 
 enum lrm_state lrm_get_state(const struct lrm *lrm)
@@ -182,8 +204,10 @@ struct lrm_status *lrm_build_status(const struct lrm *lrm, struct arena *arena)
     struct lrm_status *status = lrm_status_new(arena);
     status->state = (enum lrm_state)lrm->state;
     status->mode = lrm->mode;
-    map_each (e, &lrm->results) {
-        map_put(&status->results, e->key, e->value);
-    }
     return status;
+}
+
+const struct map *lrm_get_results(const struct lrm *lrm)
+{
+    return &lrm->results;
 }

@@ -5,13 +5,22 @@
 // output says so.
 //
 // What is kept here (docs/invariants.md):
-//  INV-2, INV-5  A job that may start or move a guest is given out only in the states active and
-//  maintenance, with the
-//                agent lease held, authority left and the watchdog armed for it. A lost lease means
-//                no new starts.
-//  INV-4         A view of the cluster written under an older manager term than the newest seen is
-//  not acted on. INV-6         A worker's result counts once, and only for the job that was given
-//  out.
+//
+// INV-2, INV-5: A job that may start or move a guest is given out only in the states active and
+// maintenance, with the agent lease held, authority left, the watchdog armed for it, and the guest
+// noted on this machine. A lost lease means no new starts.
+//
+// INV-5: When authority is about to end, everything of HA on this node is killed. Only when all of
+// it is proven to have ended, and in time, the watchdog is told goodbye. The same when the lease
+// turns out to have been lost in between: another term than the one held is not used before.
+//
+// INV-1: What is noted to run here, but belongs to another node, is killed and proven to have ended
+// before lease or watchdog are given back.
+//
+// INV-4: A view of the cluster written under an older manager term than the newest seen is not
+// acted on.
+//
+// INV-6: A worker's result counts once, and only for the job that was given out.
 #pragma once
 
 #include <stdbool.h>
@@ -50,18 +59,24 @@ struct lrm_input {
     int lease_answer; // enum lease_answer or -errno
     struct lease_grant grant;
     int watchdog_answer;         // 1 armed, or -errno
+    int disarm_answer;           // 1 disarmed, or -errno
+    int note_answer;             // 1 noted, or -errno
     int status_answer;           // 1 written, or -errno
     struct job_results finished; // workers that ended since the last call
+    enum workers_killed killed;  // how far the last order to kill is
+    const char *killed_reason;   // or NULL
 };
 
 enum lrm_action_kind {
     LRM_ACTION_EMIT,
     LRM_ACTION_ACQUIRE_LEASE,
     LRM_ACTION_ARM_WATCHDOG, // deadline_ms
+    LRM_ACTION_NOTE,         // guests, term
     LRM_ACTION_SPAWN,        // job
+    LRM_ACTION_KILL,         // guests, deadline_ms
     LRM_ACTION_DISARM_WATCHDOG,
     LRM_ACTION_RELEASE_LEASE,
-    LRM_ACTION_WRITE_STATUS, // lrm_build_status()
+    LRM_ACTION_WRITE_STATUS, // lrm_build_status(), lrm_get_results()
     LRM_ACTION_MAX
 };
 
@@ -70,6 +85,8 @@ struct lrm_action {
     struct event *event;
     int64_t deadline_ms;
     struct job job;
+    struct workers_guests guests;
+    uint64_t term;
 };
 
 struct lrm_output {
@@ -81,15 +98,19 @@ struct lrm_output {
     int64_t next_wake_ms;
 };
 
-// No round has more calls than this: begin, first status, lease, watchdog, queued jobs, new jobs,
-// end.
-enum { LRM_STEPS_MAX = 8 };
+// No round has more calls than this: begin, first status, lease, watchdog, note, queued jobs, new
+// jobs or goodbye, end.
+enum { LRM_STEPS_MAX = 9 };
 
 // Node and timing are copied. workers_max as in lrm_round_new().
 struct lrm *lrm_new(const char *node, const struct timing *timing, int64_t workers_max) WARN_UNUSED;
 void lrm_free(struct lrm *lrm);
 // The first event, startup → wait_for_agent_lock.
 void lrm_begin(struct lrm *lrm, struct arena *arena, struct lrm_output *ret);
+// A process before this one left this deadline in the watchdog (0: none), and noted these guests
+// and this term of the lease; `known`: it did note them. Before the first step.
+void lrm_inherit(struct lrm *lrm, int64_t deadline_ms, const struct workers_guests *guests,
+                 uint64_t term, bool known);
 void lrm_step(struct lrm *lrm, const struct lrm_input *input, struct lrm_output *ret);
 // Chooses the mode by the shutdown policy and queues the stop jobs; later rounds carry it out.
 // Executed once, a second request changes nothing. Of the input: arena, now_ms, services, options.
@@ -101,9 +122,10 @@ void lrm_note_guest_exit(struct lrm *lrm, const char *sid, int64_t now_ms);
 
 enum lrm_state lrm_get_state(const struct lrm *lrm) WARN_UNUSED;
 enum lrm_mode lrm_get_mode(const struct lrm *lrm) WARN_UNUSED;
-// What the LRM says of itself, in the arena; the results are borrowed from the LRM until the next
-// call. The timestamp is the caller's.
+// What the LRM says of itself, in the arena, without results. The timestamp is the caller's.
 struct lrm_status *lrm_build_status(const struct lrm *lrm, struct arena *arena) WARN_UNUSED;
+// sid → struct lrm_result *: what it says of its services. Borrowed until the next call.
+const struct map *lrm_get_results(const struct lrm *lrm) WARN_UNUSED;
 extern const struct transition_table lrm_state_transitions;
 // The same with words.
 extern const struct transition_row lrm_state_rows[];

@@ -15,12 +15,16 @@
 #define LRM_ROWS(ROW)                                                                              \
     ROW(STARTUP, WAIT_FOR_AGENT_LOCK, "the daemon starts")                                         \
     ROW(WAIT_FOR_AGENT_LOCK, ACTIVE, "services are to run here; got the agent lease")              \
-    ROW(ACTIVE, LOST_AGENT_LOCK, "the agent lease was not renewed, or the node is to be fenced")   \
+    ROW(WAIT_FOR_AGENT_LOCK, LOST_AGENT_LOCK,                                                      \
+        "a deadline of the process before is about to pass, or the node is to be fenced under it " \
+        "or has lost its lease in between")                                                        \
+    ROW(ACTIVE, LOST_AGENT_LOCK,                                                                   \
+        "the agent lease was not renewed in time, or lost in between, or a fence was ordered")     \
     ROW(ACTIVE, MAINTENANCE, "maintenance was asked for, or the node leaves by policy migrate")    \
     ROW(ACTIVE, WAIT_FOR_AGENT_LOCK, "nothing placed here for long, or disarmed")                  \
     ROW(MAINTENANCE, ACTIVE, "maintenance has ended")                                              \
     ROW(MAINTENANCE, LOST_AGENT_LOCK,                                                              \
-        "the agent lease was not renewed, or the node is to be fenced")                            \
+        "the agent lease was not renewed in time, or lost in between, or a fence was ordered")     \
     ROW(MAINTENANCE, WAIT_FOR_AGENT_LOCK, "disarmed, and nothing is active here")                  \
     ROW(LOST_AGENT_LOCK, ACTIVE, "got the agent lease again")
 
@@ -50,10 +54,12 @@ static void lrm_moves_lose(const struct lrm_call *call, const char *reason)
     event_text(call->input->arena, event, "lock",
                arena_printf(call->input->arena, LEASE_AGENT_FORMAT, lrm->node));
     event_text(call->input->arena, event, "reason", reason);
-    // INV-5: the watchdog stays armed and is fed no more; whatever runs here ends by its deadline
-    // at the latest.
+    // INV-5: the watchdog's deadline is moved no more; whatever runs here ends by it at the latest.
     lrm->lost_since_ms = call->input->now_ms;
     lrm_moves_to(call, LRM_STATE_LOST_AGENT_LOCK);
+    if (lrm_stop_is_wanted(call) || lrm->lease_broken) {
+        lrm_stop_begin(call);
+    }
     assert(!lrm_may_start(lrm, call->input->now_ms)); // INV-2, INV-5
 }
 
@@ -63,12 +69,27 @@ static void lrm_moves_leave(const struct lrm_call *call)
     lrm_give_back(call);
 }
 
+#define LRM_MOVES_FENCE "the master is about to fence this node"
+
+// Stopping takes its time, so it begins before the authority ends.
+static bool lrm_moves_lose_soon(const struct lrm_call *call)
+{
+    if (!lrm_stop_is_wanted(call) || !lrm_stop_is_near(call->lrm, call->input->now_ms)) {
+        return false;
+    }
+    lrm_moves_lose(call, "the lease was not renewed in time");
+    return true;
+}
+
 // Rounds in a row in which nothing at all is placed here. Rounds that follow each other faster than
 // their usual time count once.
 static bool lrm_moves_idle_too_long(const struct lrm_call *call)
 {
     struct lrm *lrm = call->lrm;
-    if (!lrm->view_usable || lrm->located_count > 0 || job_queue_remaining(&lrm->queue) > 0) {
+    // Classic replay: what cannot be read is what it was.
+    bool known = (lrm->view_usable && call->input->view_ok) || !lrm->event_driven;
+    if (!known || lrm_strays_pending(lrm) || lrm->located_count > 0 ||
+        job_queue_remaining(&lrm->queue) > 0) {
         lrm->idle_rounds = 0;
         return false;
     }
@@ -84,13 +105,15 @@ static void lrm_moves_from_active(const struct lrm_call *call)
 {
     struct lrm *lrm = call->lrm;
     if (lrm->fence_requested) {
-        lrm_moves_lose(call, "the master is about to fence this node");
+        lrm_moves_lose(call, LRM_MOVES_FENCE);
+    } else if (lrm_moves_lose_soon(call)) {
+        return;
     } else if (!lrm->lease_ok) {
         lrm_moves_lose(call, "the lease could not be renewed");
     } else if (lrm->mode == LRM_MODE_MAINTENANCE) {
         lrm_moves_to(call, LRM_STATE_MAINTENANCE);
     } else if (lrm->mode == LRM_MODE_DISARM) {
-        if (job_queue_remaining(&lrm->queue) == 0) {
+        if (job_queue_remaining(&lrm->queue) == 0 && !lrm_strays_pending(lrm)) {
             lrm_moves_leave(call);
         }
     } else if (lrm_moves_idle_too_long(call)) {
@@ -102,11 +125,14 @@ static void lrm_moves_from_active(const struct lrm_call *call)
 static void lrm_moves_from_maintenance(const struct lrm_call *call)
 {
     struct lrm *lrm = call->lrm;
-    bool busy = lrm->active_count > 0 || job_queue_remaining(&lrm->queue) > 0;
+    bool busy =
+        lrm->active_count > 0 || job_queue_remaining(&lrm->queue) > 0 || lrm_strays_pending(lrm);
     if (lrm->fence_requested) {
-        lrm_moves_lose(call, "the master is about to fence this node");
+        lrm_moves_lose(call, LRM_MOVES_FENCE);
     } else if (lrm->mode == LRM_MODE_DISARM && !busy) {
         lrm_moves_leave(call);
+    } else if (lrm_moves_lose_soon(call)) {
+        return;
     } else if (lrm->lease_wanted && !lrm->lease_ok) {
         lrm_moves_lose(call, "the lease could not be renewed");
     } else if (lrm->mode != LRM_MODE_MAINTENANCE && lrm->mode != LRM_MODE_DISARM &&
@@ -117,16 +143,54 @@ static void lrm_moves_from_maintenance(const struct lrm_call *call)
     }
 }
 
+// Without a lease of its own this process is bound by a deadline that one before it left.
+static bool lrm_moves_lose_inherited(const struct lrm_call *call)
+{
+    const struct lrm *lrm = call->lrm;
+    if (lrm->fence_requested && lrm->armed_until_ms != 0 && lrm_stop_is_wanted(call)) {
+        lrm_moves_lose(call, LRM_MOVES_FENCE);
+        return true;
+    }
+    return lrm_moves_lose_soon(call);
+}
+
+static void lrm_moves_begin(const struct lrm_call *call)
+{
+    struct lrm *lrm = call->lrm;
+    // Without an armed watchdog nothing could be started anyway.
+    if (lrm->lease_wanted && lrm->lease_ok && lrm->armed) {
+        lrm->stop.phase = LRM_STOP_NONE;
+        lrm_moves_to(call, LRM_STATE_ACTIVE);
+    }
+}
+
+// INV-5: while this node had no lease, others may have acted on that. What runs here under the term
+// that has ended is killed and proven to have ended before another one is used or given back,
+// whatever the node does otherwise when it loses its lease.
+static void lrm_moves_broken(const struct lrm_call *call)
+{
+    if (call->lrm->state == LRM_STATE_LOST_AGENT_LOCK) {
+        lrm_stop_begin(call);
+    } else {
+        lrm_moves_lose(call, "it was lost in between: this node's term has ended");
+    }
+}
+
 void lrm_moves_apply(const struct lrm_call *call)
 {
     struct lrm *lrm = call->lrm;
+    if (lrm->lease_broken) {
+        lrm_moves_broken(call);
+        return;
+    }
     switch ((enum lrm_state)lrm->state) {
     case LRM_STATE_WAIT_FOR_AGENT_LOCK:
-    case LRM_STATE_LOST_AGENT_LOCK:
-        // Without an armed watchdog nothing could be started anyway.
-        if (lrm->lease_wanted && lrm->lease_ok && lrm->armed) {
-            lrm_moves_to(call, LRM_STATE_ACTIVE);
+        if (!lrm_moves_lose_inherited(call)) {
+            lrm_moves_begin(call);
         }
+        return;
+    case LRM_STATE_LOST_AGENT_LOCK:
+        lrm_moves_begin(call);
         return;
     case LRM_STATE_ACTIVE:
         lrm_moves_from_active(call);

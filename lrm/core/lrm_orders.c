@@ -35,12 +35,21 @@ static bool lrm_orders_has_job(enum svc_state state)
     abort(); // no such value
 }
 
+// What was reported of the service's present task, or NULL.
+static const struct lrm_result *lrm_orders_result(const struct lrm *lrm,
+                                                  const struct service *service)
+{
+    const struct lrm_result *result = map_find(&lrm->results, service->sid);
+    bool present = result != NULL && service->uid != NULL && strcmp(result->uid, service->uid) == 0;
+    return present ? result : NULL;
+}
+
 // An order is carried out once per uid. Exceptions: `stopped` is looked after in each round, and,
 // where rounds follow changes, so is `started`: a guest that ended is started again without asking
 // the master, whose next order may be far away, or never come while no master is there.
 static bool lrm_orders_is_due(const struct lrm *lrm, const struct service *service, int64_t now_ms)
 {
-    const struct lrm_result *result = map_find(&lrm->results, service->uid);
+    const struct lrm_result *result = lrm_orders_result(lrm, service);
     const struct restart_trace *trace = restart_policy_find(&lrm->restarts, service->sid);
     bool started = service->state == SVC_STATE_STARTED;
     if (trace == NULL) {
@@ -61,6 +70,14 @@ static bool lrm_orders_is_due(const struct lrm *lrm, const struct service *servi
     return lrm->event_driven && fine && (trace->exited || rested);
 }
 
+// The node is going down and stops what is here: nothing of it is started again, but what can leave
+// still leaves. Live profiles only.
+static bool lrm_orders_comes_too_late(const struct lrm *lrm, enum svc_state state)
+{
+    return lrm->event_driven && lrm->shutdown_requested && lrm->stops_all &&
+           state == SVC_STATE_STARTED;
+}
+
 void lrm_orders_queue(const struct lrm_call *call)
 {
     struct lrm *lrm = call->lrm;
@@ -69,7 +86,7 @@ void lrm_orders_queue(const struct lrm_call *call)
     map_each (e, call->input->services) {
         const struct service *service = e->value;
         if (strcmp(service->node, lrm->node) != 0 || service->uid == NULL ||
-            !lrm_orders_has_job(service->state) ||
+            !lrm_orders_has_job(service->state) || lrm_orders_comes_too_late(lrm, service->state) ||
             !lrm_orders_is_due(lrm, service, call->input->now_ms)) {
             continue;
         }
@@ -104,6 +121,7 @@ size_t lrm_orders_run(const struct lrm_call *call)
         // INV-2, INV-5: nothing comes to life here, or leaves from here, without the lease.
         assert(!job_needs_authority(job) || lrm_may_start(lrm, call->input->now_ms));
         restart_policy_note_spawn(&lrm->restarts, job->sid);
+        (void)map_remove(&lrm->ended, job->sid); // or it was not there
         lrm_call_push(call, LRM_ACTION_SPAWN)->job = *job;
         spawned++;
     }
@@ -115,6 +133,28 @@ static int64_t lrm_orders_max_restart(const struct map *resources, const char *s
 {
     const struct resource *resource = map_find(resources, sid);
     return resource != NULL ? resource->max_restart : RESOURCE_TRIES_DEFAULT;
+}
+
+// Whether the job has proven that nothing of the guest runs here.
+static bool lrm_orders_proves_end(const struct job_result *result)
+{
+    switch (result->state) {
+    case SVC_STATE_REQUEST_STOP:
+    case SVC_STATE_STOPPED:
+    case SVC_STATE_MIGRATE:
+    case SVC_STATE_RELOCATE:
+    case SVC_STATE_REQUEST_START_BALANCE:
+        return result->exit_code == LRM_CODE_SUCCESS;
+    case SVC_STATE_STARTED:
+    case SVC_STATE_REQUEST_START:
+    case SVC_STATE_FREEZE:
+    case SVC_STATE_FENCE:
+    case SVC_STATE_RECOVERY:
+    case SVC_STATE_ERROR:
+    case SVC_STATE_MAX:
+        return false;
+    }
+    return false;
 }
 
 // Whether the master is told. A failed start is repeated here first.
@@ -146,13 +186,12 @@ static bool lrm_orders_judge(const struct lrm_call *call, const struct job_resul
 
 static void lrm_orders_report(struct lrm *lrm, const struct job_result *result)
 {
-    struct lrm_result *report = alloc_zero(sizeof(*report));
-    report->uid = alloc_strdup(result->uid);
-    report->sid = alloc_strdup(result->sid);
-    report->state = result->state;
-    report->exit_code = result->exit_code;
-    report->reason = result->reason != NULL ? alloc_strdup(result->reason) : NULL;
-    map_put(&lrm->results, result->uid, report);
+    const struct lrm_result report = {.uid = result->uid,
+                                      .sid = result->sid,
+                                      .state = result->state,
+                                      .exit_code = result->exit_code,
+                                      .reason = result->reason};
+    map_put(&lrm->results, result->sid, lrm_result_clone(&report));
 }
 
 static void lrm_orders_take_result(const struct lrm_call *call, const struct job_result *result)
@@ -164,6 +203,12 @@ static void lrm_orders_take_result(const struct lrm_call *call, const struct job
         event_text(arena, event, "sid", result->sid);
         event_text(arena, event, "uid", result->uid);
         return;
+    }
+    if (lrm_strays_take_result(call, result)) {
+        return;
+    }
+    if (lrm_orders_proves_end(result)) {
+        map_put(&lrm->ended, result->sid, NULL);
     }
     if (result->exit_code == LRM_CODE_FAILED_TO_RUN) {
         struct event *event = lrm_call_emit(call, EVENT_LEVEL_ERROR, "worker-failed");
@@ -185,21 +230,13 @@ static void lrm_orders_take_result(const struct lrm_call *call, const struct job
 // Results whose uid the master no longer has were consumed, or are of no use any more.
 static void lrm_orders_prune(struct lrm *lrm, const struct map *services)
 {
-    struct map uids;
-    map_init(&uids, NULL);
-    map_each (e, services) {
-        const struct service *service = e->value;
-        if (service->uid != NULL) {
-            map_put(&uids, service->uid, NULL);
-        }
-    }
     for (size_t i = lrm->results.count; i > 0; i--) {
-        const char *uid = lrm->results.entries[i - 1].key;
-        if (!map_has(&uids, uid)) {
-            (void)map_remove(&lrm->results, uid); // it is there
+        const char *sid = lrm->results.entries[i - 1].key;
+        const struct service *service = map_find(services, sid);
+        if (service == NULL || lrm_orders_result(lrm, service) == NULL) {
+            (void)map_remove(&lrm->results, sid); // it is there
         }
     }
-    map_done(&uids);
 }
 
 void lrm_orders_collect(const struct lrm_call *call)

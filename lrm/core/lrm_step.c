@@ -15,6 +15,10 @@
 
 // A daemon that is to restart gives up waiting for a lost lease after this.
 enum { LRM_LOST_GIVE_UP_MS = 90 * 1000 };
+// After so many periods without one a renewal is late.
+enum { LRM_RENEWALS_LATE = 3 };
+// How often it is looked how far the stop of everything is, where nobody tells.
+enum { LRM_STOP_LOOK_MS = 50 };
 
 // Services whose state needs the lease of the nodes involved. Stopped and frozen ones need nobody,
 // failed ones are the operator's, and those that only want to start are not placed for good yet.
@@ -146,9 +150,13 @@ static bool lrm_phase_begin(const struct lrm_call *call)
     struct lrm *lrm = call->lrm;
     lrm->lease_wanted = false;
     lrm->lease_ok = false;
+    lrm->lease_broken = false;
     lrm->retry_at_ms = 0;
     lrm_observe(call);
-    if (lrm->status_written) {
+    // A write may wait for a cluster that is not there, and what ends this node's authority does
+    // not.
+    if (lrm->status_written || lrm_stop_is_running(lrm) ||
+        (lrm_stop_is_wanted(call) && lrm_stop_is_near(lrm, call->input->now_ms))) {
         lrm->phase = LRM_PHASE_DECIDE;
         return true;
     }
@@ -176,6 +184,9 @@ static bool lrm_phase_first_status(const struct lrm_call *call)
 
 static bool lrm_wants_lease(const struct lrm *lrm, bool quorate)
 {
+    if (lrm_stop_is_running(lrm)) {
+        return false;
+    }
     switch ((enum lrm_state)lrm->state) {
     case LRM_STATE_WAIT_FOR_AGENT_LOCK:
         return lrm->mode != LRM_MODE_DISARM && !lrm->fence_requested && lrm->active_count > 0 &&
@@ -200,7 +211,7 @@ static bool lrm_phase_decide(const struct lrm_call *call)
     struct lrm *lrm = call->lrm;
     lrm->lease_wanted = lrm_wants_lease(lrm, call->input->quorate);
     if (!lrm->lease_wanted) {
-        lrm->phase = LRM_PHASE_MOVE;
+        lrm->phase = LRM_PHASE_NOTE;
         return true;
     }
     lrm_call_push(call, LRM_ACTION_ACQUIRE_LEASE);
@@ -209,13 +220,34 @@ static bool lrm_phase_decide(const struct lrm_call *call)
     return false;
 }
 
+// Whether the answer says that the term under which services run here has ended. A lease that was
+// forgotten with all others was nobody else's: if it had been taken from this node, the records
+// say so, and the master's term was forgotten with it.
+static bool lrm_lease_is_broken(const struct lrm *lrm, const struct lrm_input *input)
+{
+    if (!lrm->event_driven || lrm->lease_term == 0) {
+        return false;
+    }
+    if (input->lease_answer == LEASE_BUSY) {
+        // Somebody else's, though by the clock it would still be this node's.
+        return lrm->lease_held && input->now_ms < lrm->authority_until_ms;
+    }
+    return input->lease_answer > 0 && input->grant.term != lrm->lease_term &&
+           input->grant.origin != LEASE_ORIGIN_FORGOTTEN;
+}
+
 static bool lrm_phase_lease(const struct lrm_call *call)
 {
     struct lrm *lrm = call->lrm;
     const struct lrm_input *input = call->input;
     int answer = input->lease_answer;
     assert(answer != 0);
-    lrm->phase = LRM_PHASE_MOVE;
+    lrm->phase = LRM_PHASE_NOTE;
+    lrm->lease_broken = lrm_lease_is_broken(lrm, input);
+    if (lrm->lease_broken) {
+        lrm->lease_held = false;
+        return true;
+    }
     if (answer != LEASE_ACQUIRED && answer != LEASE_RENEWED) {
         lrm->retry_at_ms = answer == LEASE_BUSY ? input->grant.retry_at_ms : 0;
         // A renewal that is only late: nobody else can hold the lease before its authority has
@@ -232,6 +264,7 @@ static bool lrm_phase_lease(const struct lrm_call *call)
     }
     lrm->lease_held = true;
     lrm->lease_ok = true;
+    lrm->lease_term = input->grant.term;
     lrm->authority_until_ms = input->grant.authority_until_ms;
     if (lrm->armed && lrm->armed_until_ms == lrm->authority_until_ms) {
         return true;
@@ -252,14 +285,30 @@ static bool lrm_phase_watchdog(const struct lrm_call *call)
     }
     // Without a watchdog nothing is started (lrm_may_start()); what runs is guarded by the last
     // deadline that was accepted, if there was one.
-    lrm->phase = LRM_PHASE_MOVE;
+    lrm->phase = LRM_PHASE_NOTE;
+    return true;
+}
+
+static bool lrm_phase_note(const struct lrm_call *call)
+{
+    call->out->again = lrm_stop_note(call);
+    call->lrm->phase = call->out->again ? LRM_PHASE_NOTED : LRM_PHASE_MOVE;
+    return !call->out->again;
+}
+
+static bool lrm_phase_noted(const struct lrm_call *call)
+{
+    assert(call->input->note_answer != 0);
+    // Without the note nothing is started (lrm_may_start()), and the next round tries again.
+    call->lrm->noted_ok = call->input->note_answer > 0;
+    call->lrm->phase = LRM_PHASE_MOVE;
     return true;
 }
 
 // Where the state may change for lack of work, jobs that still wait are given out first.
 static bool lrm_drains(const struct lrm *lrm)
 {
-    if (lrm->fence_requested) {
+    if (lrm->fence_requested || lrm->lease_broken) {
         return false;
     }
     bool disarming =
@@ -288,12 +337,24 @@ static void lrm_say_goodbye(const struct lrm_call *call)
 {
     struct lrm *lrm = call->lrm;
     bool idle = lrm->active_count == 0 || lrm->mode == LRM_MODE_DISARM;
-    if (lrm->goodbye_said || !idle || !lrm->view_usable || !call->input->view_ok ||
-        !call->input->quorate) {
+    if (lrm->goodbye_said || !idle || lrm_strays_pending(lrm) || !lrm->view_usable ||
+        !call->input->view_ok || !call->input->quorate) {
         return;
     }
     lrm_call_push(call, LRM_ACTION_DISARM_WATCHDOG);
+    lrm->armed_until_ms = 0;
     lrm->goodbye_said = true;
+}
+
+// The node's own word that nothing runs here, when the master asks for just that: with the lease
+// the services are the others'.
+static void lrm_give_lease_back(const struct lrm_call *call)
+{
+    struct lrm *lrm = call->lrm;
+    if (lrm->stop.phase == LRM_STOP_DONE && lrm->fence_requested && !lrm->stop.released) {
+        lrm_call_push(call, LRM_ACTION_RELEASE_LEASE);
+        lrm->stop.released = true;
+    }
 }
 
 static void lrm_work_lost(const struct lrm_call *call)
@@ -302,9 +363,14 @@ static void lrm_work_lost(const struct lrm_call *call)
     if (!lrm->shutdown_requested) {
         return;
     }
-    if (lrm->active_count == 0) {
+    if (lrm->stop.phase == LRM_STOP_DONE) {
+        lrm->exiting = true;
+        return;
+    }
+    if (lrm->active_count == 0 && lrm->stop.phase == LRM_STOP_NONE && !lrm_strays_pending(lrm)) {
         lrm_call_push(call, LRM_ACTION_DISARM_WATCHDOG);
         lrm->armed = false;
+        lrm->armed_until_ms = 0;
         lrm->exiting = true;
         return;
     }
@@ -319,33 +385,71 @@ static void lrm_work_lost(const struct lrm_call *call)
     lrm->exiting = lrm->mode == LRM_MODE_RESTART && waited;
 }
 
-// Jobs for the states active and maintenance. True when answers must be waited for.
-static bool lrm_work_jobs(const struct lrm_call *call)
+// Jobs for the states active and maintenance; how many were given out.
+static size_t lrm_work_orders(const struct lrm_call *call)
 {
     struct lrm *lrm = call->lrm;
     bool leaving = lrm->state == LRM_STATE_ACTIVE && lrm->shutdown_requested;
     if (!lrm->view_usable) {
-        return false;
+        return 0;
     }
     if (!leaving) {
         if (lrm->state == LRM_STATE_ACTIVE && !call->input->view_ok) {
-            return false;
+            return 0;
         }
         if (lrm->mode != LRM_MODE_DISARM) {
             lrm_orders_queue(call);
         }
     }
-    return lrm_orders_run(call) > 0;
+    return lrm_orders_run(call);
+}
+
+// True when answers must be waited for.
+static bool lrm_work_jobs(const struct lrm_call *call)
+{
+    size_t strays = lrm_strays_run(call);
+    return lrm_work_orders(call) + strays > 0;
+}
+
+// Everything here was stopped, since the node is going down, and what the master ordered to leave
+// has left: what remains cannot leave, and will not be started here any more.
+static bool lrm_has_stopped_all(const struct lrm_call *call)
+{
+    const struct lrm *lrm = call->lrm;
+    if (!lrm->event_driven || !lrm->shutdown_requested || !lrm->stops_all) {
+        return false;
+    }
+    map_each (e, call->input->services) {
+        const struct service *service = e->value;
+        bool here = strcmp(service->node, lrm->node) == 0;
+        bool leaves = service->state == SVC_STATE_MIGRATE || service->state == SVC_STATE_RELOCATE;
+        if (here && leaves) {
+            return false;
+        }
+    }
+    return true;
 }
 
 // In maintenance the lease is given back as soon as nothing here needs it. True: the daemon ends.
 static bool lrm_work_maintenance_release(const struct lrm_call *call)
 {
     struct lrm *lrm = call->lrm;
-    if (!lrm->view_usable || lrm->active_count > 0 || job_queue_remaining(&lrm->queue) > 0) {
+    if (!lrm->view_usable && !lrm->event_driven) {
+        // The reference's daemon ends when it cannot read the manager's word here.
+        lrm->exiting = true;
+        return true;
+    }
+    bool needed = lrm->active_count > 0 && !lrm_has_stopped_all(call);
+    if (!lrm->view_usable || lrm_strays_pending(lrm) || needed ||
+        job_queue_remaining(&lrm->queue) > 0) {
         return false;
     }
-    if (lrm->lease_held || lrm->armed) {
+    if (lrm->event_driven && !call->input->view_ok) {
+        return false;
+    }
+    // With a service that could not be stopped, watchdog and lease stay: the node will be fenced.
+    bool stopped = !lrm->event_driven || lrm->stop_failures == 0;
+    if (stopped && (lrm->lease_held || lrm->armed)) {
         lrm_give_back(call);
     }
     lrm->exiting = lrm->shutdown_requested;
@@ -358,14 +462,15 @@ static bool lrm_phase_work(const struct lrm_call *call)
     lrm->phase = LRM_PHASE_AFTER_WORK;
     switch ((enum lrm_state)lrm->state) {
     case LRM_STATE_WAIT_FOR_AGENT_LOCK:
-        lrm->exiting = lrm->shutdown_requested;
+        lrm->exiting = lrm->shutdown_requested && !lrm_strays_pending(lrm);
         if (!lrm->lease_wanted) {
             lrm_say_goodbye(call);
         }
-        return true;
+        call->out->again = lrm_strays_run(call) > 0;
+        return !call->out->again;
     case LRM_STATE_LOST_AGENT_LOCK:
-        lrm_work_lost(call);
-        return true;
+        call->out->again = lrm_stop_go_on(call);
+        return !call->out->again;
     case LRM_STATE_MAINTENANCE:
         if (lrm_work_maintenance_release(call)) {
             return true;
@@ -387,7 +492,7 @@ static void lrm_finish_shutdown(const struct lrm_call *call)
 {
     struct lrm *lrm = call->lrm;
     if (lrm->state != LRM_STATE_ACTIVE || !lrm->shutdown_requested || !lrm->view_usable ||
-        job_queue_remaining(&lrm->queue) > 0) {
+        lrm_strays_pending(lrm) || job_queue_remaining(&lrm->queue) > 0) {
         return;
     }
     if (lrm->mode == LRM_MODE_RESTART) {
@@ -402,12 +507,28 @@ static void lrm_finish_shutdown(const struct lrm_call *call)
     }
 }
 
+// A lease that should have been renewed by now tells that the cluster commits nothing. To wait for
+// a write now would use up the time that is left to stop.
+static bool lrm_renews_late(const struct lrm *lrm, int64_t now_ms)
+{
+    int64_t age_ms = lrm->timing.authority_ms - (lrm->authority_until_ms - now_ms);
+    return lrm->event_driven && lrm->lease_held &&
+           age_ms > LRM_RENEWALS_LATE * lrm->timing.renew_ms;
+}
+
 static bool lrm_phase_after_work(const struct lrm_call *call)
 {
     struct lrm *lrm = call->lrm;
+    if (lrm->state == LRM_STATE_LOST_AGENT_LOCK) {
+        lrm_stop_take_goodbye(call);
+        lrm_give_lease_back(call);
+        lrm_work_lost(call);
+        lrm->phase = LRM_PHASE_END;
+        return true;
+    }
     lrm_finish_shutdown(call);
     bool waits_and_ends = lrm->state == LRM_STATE_WAIT_FOR_AGENT_LOCK && lrm->exiting;
-    if (lrm->state != LRM_STATE_LOST_AGENT_LOCK && !waits_and_ends) {
+    if (!waits_and_ends && !lrm_renews_late(lrm, call->input->now_ms)) {
         lrm_call_push(call, LRM_ACTION_WRITE_STATUS);
     }
     lrm->phase = LRM_PHASE_END;
@@ -435,8 +556,16 @@ static void lrm_phase_end(const struct lrm_call *call)
     if (lrm->retry_at_ms > now_ms) {
         wake_ms = lrm_min(wake_ms, lrm->retry_at_ms);
     }
+    if (lrm_stop_is_running(lrm)) {
+        wake_ms = lrm_min(wake_ms, now_ms + LRM_STOP_LOOK_MS);
+    } else if (lrm_stop_is_wanted(call) && !lrm_stop_is_near(lrm, now_ms)) {
+        wake_ms = lrm_min(wake_ms, lrm_stop_near_ms(lrm));
+    }
     if (lrm->state == LRM_STATE_ACTIVE || lrm->state == LRM_STATE_MAINTENANCE) {
         wake_ms = lrm_min(wake_ms, lrm_orders_due_ms(lrm, now_ms));
+    }
+    if (lrm->state != LRM_STATE_LOST_AGENT_LOCK) {
+        wake_ms = lrm_min(wake_ms, lrm_strays_due_ms(lrm));
     }
     call->out->next_wake_ms = wake_ms;
     call->out->exit = lrm->exiting;
@@ -470,6 +599,12 @@ void lrm_step(struct lrm *lrm, const struct lrm_input *input, struct lrm_output 
             break;
         case LRM_PHASE_WATCHDOG:
             next = lrm_phase_watchdog(&call);
+            break;
+        case LRM_PHASE_NOTE:
+            next = lrm_phase_note(&call);
+            break;
+        case LRM_PHASE_NOTED:
+            next = lrm_phase_noted(&call);
             break;
         case LRM_PHASE_MOVE:
             next = lrm_phase_move(&call);

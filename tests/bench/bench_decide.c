@@ -51,6 +51,8 @@ struct bench_service {
     int target;
     enum svc_state state;
     char uid[48];
+    int told_node;     // whose LRM's result is in the store; NODE_NONE: nobody's
+    char told_uid[48]; // of which task
 };
 
 struct bench {
@@ -328,6 +330,7 @@ static void bench_fill(struct bench *bench, bool rules)
         (void)snprintf(service->sid, sizeof(service->sid), "vm:%zu", 100000 + i);
         service->node = -1;
         service->target = -1;
+        service->told_node = -1;
         map_put(&bench->index, service->sid, service);
         int node = (int)(i % bench->nodes);
         bench_put(bench, &ops, arena_printf(bench->arena, STORE_PREFIX_GUEST "%s", service->sid),
@@ -368,38 +371,56 @@ static bool bench_is_moving(const struct bench_service *service)
     return service->state == SVC_STATE_MIGRATE || service->state == SVC_STATE_RELOCATE;
 }
 
+static const char *bench_result_key(struct bench *bench, const struct bench_service *service)
+{
+    return arena_printf(bench->arena, STORE_PREFIX_RESULT "%s/%s",
+                        bench->members[service->told_node].node, service->sid);
+}
+
+// What the LRM of the service's node says of it now; that of another node takes its word back.
+static void bench_tell_result(struct bench *bench, struct pointer_list *ops,
+                              struct bench_service *service)
+{
+    if (service->told_node == service->node && strcmp(service->told_uid, service->uid) == 0) {
+        return;
+    }
+    if (service->told_node >= 0 && service->told_node != service->node) {
+        bench_put(bench, ops, bench_result_key(bench, service), NULL);
+    }
+    const struct lrm_result result = {
+        .uid = service->uid, .sid = service->sid, .state = service->state};
+    service->told_node = service->node;
+    (void)snprintf(service->told_uid, sizeof(service->told_uid), "%s", service->uid);
+    bench_put(bench, ops, bench_result_key(bench, service),
+              lrm_result_format(bench->arena, &result));
+}
+
 // All LRMs that are there do what they were told, with success, and say so.
 static void bench_lrms_answer(struct bench *bench)
 {
     struct pointer_list ops = {0};
-    struct lrm_status **statuses = arena_array_of(bench->arena, struct lrm_status *, bench->nodes);
-    for (size_t i = 0; i < bench->nodes; i++) {
-        statuses[i] = lrm_status_new(bench->arena);
-        statuses[i]->state = LRM_STATE_ACTIVE;
-        statuses[i]->timestamp_s = bench->now_ms / 1000;
-    }
     for (size_t i = 0; i < bench->services_count; i++) {
-        const struct bench_service *service = &bench->services[i];
+        struct bench_service *service = &bench->services[i];
         bool told = service->node >= 0 && bench->members[service->node].online &&
                     (service->state == SVC_STATE_STARTED || bench_is_moving(service));
         if (!told) {
             continue;
         }
-        struct lrm_result *result = arena_new_of(bench->arena, struct lrm_result);
-        *result =
-            (struct lrm_result){.uid = service->uid, .sid = service->sid, .state = service->state};
-        map_put(&statuses[service->node]->results, service->uid, result);
+        bench_tell_result(bench, &ops, service);
         if (bench_is_moving(service)) {
             bench_put(bench, &ops,
                       arena_printf(bench->arena, STORE_PREFIX_GUEST "%s", service->sid),
                       bench_guest_text(bench, service, service->target));
         }
     }
+    struct lrm_status *status = lrm_status_new(bench->arena);
+    status->state = LRM_STATE_ACTIVE;
+    status->timestamp_s = bench->now_ms / 1000;
     for (size_t i = 0; i < bench->nodes; i++) {
         if (bench->members[i].online) {
             bench_put(bench, &ops,
                       arena_printf(bench->arena, STORE_PREFIX_LRM "%s", bench->members[i].node),
-                      lrm_status_format(bench->arena, statuses[i]));
+                      lrm_status_format(bench->arena, status));
         }
     }
     bench_send(bench, &ops);

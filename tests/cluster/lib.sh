@@ -113,6 +113,20 @@ report_recovery() { # ID START_MS WHAT
     [ $((at - $2)) -le $((RECOVERY_MAX_S * 1000)) ] || flunk "recovery took longer than $RECOVERY_MAX_S s"
 }
 
+# When the observer saw the container end on the node last, in milliseconds; empty: not yet.
+last_end() { # ID NODE
+    awk -v id="$1" -v node="$2" '$2 == "end" && $3 == node && $4 == id {at = $1} END {print at}' "$observer_log"
+}
+
+# A node that is marked so and is not reset stays marked: /run is new with each boot.
+boot_mark() { # NODE
+    on "$1" touch /run/marked
+}
+
+boot_is_same() { # NODE
+    on "$1" test -e /run/marked
+}
+
 power_of() { # NODE
     node status | awk -v node="$1" '$1 == node {print $2}'
 }
@@ -160,20 +174,29 @@ holds_for() { # SECONDS WORDS CMD…
     done
 }
 
+has_event() { # NODE DAEMON EVENT: told since the last events_forget
+    on "$1" grep -q "$3" "/var/log/$2.log"
+}
+
+events_forget() { # NODE DAEMON
+    on "$1" sh -c ": >/var/log/$2.log"
+}
+
 # --- clusters ----------------------------------------------------------------------------------------------------------
 
 # shellcheck disable=SC2034 # used by the tests
 shared_storage=shared
 
-cluster_create() { # COUNT: a new cluster with that many nodes and the shared storage
-    local number
+cluster_create() { # COUNT [OPTION…]: a new cluster with that many nodes and the shared storage; options of 'create'
+    local number count=$1
+    shift
     node down >/dev/null
-    node up "$1" >/dev/null
+    node up "$count" >/dev/null
     cgroup=$(node cgroup)
     wait_for "$PATIENCE_S" "ha-clusterd of node1 answers" has_status_line node1 '^quorum '
-    on node1 ha-cluster create test >/dev/null
+    on node1 ha-cluster create test "$@" >/dev/null
     wait_for "$PATIENCE_S" "node1 is quorate" is_quorate node1
-    for number in $(seq 2 "$1"); do
+    for number in $(seq 2 "$count"); do
         cluster_add "node$number"
     done
     on node1 ha-guest storage add "$shared_storage" --path /mnt/shared --shared 1 >/dev/null

@@ -357,6 +357,47 @@ static void ct_locked_by_another_process_is_busy(void **state)
     assert_int_equal(close(fd), 0);
 }
 
+static void ct_kill_leaves_nothing(void **state)
+{
+    struct fixture *f = *state;
+    start(f);
+    assert_ok(f, f->agent->ops->kill(f->agent, "ct:100", 2000, &f->err));
+    assert_nothing_left(f);
+    assert_ok(f, f->agent->ops->kill(f->agent, "ct:100", 2000, &f->err)); // nothing to do
+    start(f);
+    assert_true(is_running(f));
+}
+
+static void ct_kill_ends_one_with_a_dead_monitor(void **state)
+{
+    struct fixture *f = *state;
+    start(f);
+    kill_monitor(f);
+    assert_ok(f, f->agent->ops->kill(f->agent, "ct:100", 2000, &f->err));
+    assert_nothing_left(f);
+}
+
+// Somebody may be starting it: killed, but not proven to stay so, and told in time.
+static void ct_kill_while_another_process_has_its_lock_is_no_proof(void **state)
+{
+    struct fixture *f = *state;
+    start(f);
+    int fd = open(arena_printf(f->arena, "%s/ct:100.lock", paths_run_dir()), O_RDWR | O_CLOEXEC);
+    assert_true(fd >= 0);
+    assert_int_equal(flock(fd, LOCK_EX | LOCK_NB), 0);
+    assert_int_equal(f->agent->ops->kill(f->agent, "ct:100", 50, &f->err), -EBUSY);
+    assert_non_null(strstr(f->err.text, "cannot kill 'ct:100'"));
+    assert_false(is_running(f));
+    assert_int_equal(close(fd), 0);
+    assert_ok(f, f->agent->ops->kill(f->agent, "ct:100", 50, &f->err));
+}
+
+static void ct_kill_of_an_unknown_one_is_fine(void **state)
+{
+    struct fixture *f = *state;
+    assert_ok(f, f->agent->ops->kill(f->agent, "ct:4711", 50, &f->err));
+}
+
 static const char *stored_node(struct fixture *f)
 {
     struct guest *guest = NULL;
@@ -437,6 +478,10 @@ int main(void)
         TEST(ct_with_dead_monitor_stops),
         TEST(ct_with_dead_init_does_not_run),
         TEST(ct_frozen_is_killed),
+        TEST(ct_kill_leaves_nothing),
+        TEST(ct_kill_ends_one_with_a_dead_monitor),
+        TEST(ct_kill_while_another_process_has_its_lock_is_no_proof),
+        TEST(ct_kill_of_an_unknown_one_is_fine),
         TEST(ct_refused_start_says_why_and_leaves_nothing),
         TEST(ct_locked_by_another_process_is_busy),
         TEST(ct_moved_is_stopped_and_belongs_to_the_target),

@@ -14,6 +14,7 @@
 #include "common/base/arena.h"
 #include "common/base/error.h"
 #include "common/base/strbuf.h"
+#include "common/host/file.h"
 #include "common/host/host_clock.h"
 #include "common/host/loop.h"
 #include "common/model/event.h"
@@ -22,6 +23,7 @@
 #include "common/port/clock.h"
 #include "common/port/event_sink.h"
 #include "lrm/host_workers.h"
+#include "lrm/service_note.h"
 #include "tests/lib/fake_store.h"
 #include "tests/lib/test.h"
 
@@ -38,6 +40,7 @@ struct world {
     struct arena *arena;
     int wakes;
     char *group_prefix;
+    char *note_path; // or NULL
 };
 
 struct fake_agent {
@@ -103,6 +106,17 @@ static int fake_stop(struct agent *agent, const struct guest *guest, int64_t tim
     return 0;
 }
 
+// "ct:108" cannot be killed, "ct:9…" takes for ever.
+static int fake_kill(struct agent *agent, const char *sid, int64_t timeout_ms, struct error *err)
+{
+    (void)agent;
+    while (strncmp(sid, "ct:9", 4) == 0 && pause() < 0) {
+    }
+    return strcmp(sid, "ct:108") == 0
+               ? error_set(err, -EBUSY, "it clings to life for %d ms", timeout_ms > 0 ? 1 : 0)
+               : 0;
+}
+
 static int fake_move(struct agent *agent, const struct guest *guest, const char *target,
                      bool online, struct error *err)
 {
@@ -115,7 +129,8 @@ static int fake_move(struct agent *agent, const struct guest *guest, const char 
 
 static struct agent *open_agent(const struct host_worker_context *context, const char *type)
 {
-    static struct agent_ops ops = {.check = fake_check, .stop = fake_stop, .move = fake_move};
+    static struct agent_ops ops = {
+        .check = fake_check, .stop = fake_stop, .kill = fake_kill, .move = fake_move};
     static struct fake_agent agent;
     if (strcmp(type, "ct") != 0) {
         return NULL;
@@ -148,8 +163,11 @@ static struct agent *open_deadly(const struct host_worker_context *context, cons
 
 static struct agent *open_endless(const struct host_worker_context *context, const char *type)
 {
-    static struct agent_ops ops = {
-        .check = fake_check, .start = endless_start, .stop = fake_stop, .move = fake_move};
+    static struct agent_ops ops = {.check = fake_check,
+                                   .start = endless_start,
+                                   .stop = fake_stop,
+                                   .kill = fake_kill,
+                                   .move = fake_move};
     static struct fake_agent agent = {.agent = {.ops = &ops}};
     (void)context;
     (void)type;
@@ -205,6 +223,8 @@ static void workers_open(struct world *w,
         .agents = {.open = open, .init_pid = find_init_pid},
         .open_store = open_store,
         .group_prefix = w->group_prefix,
+        .note_path = w->note_path,
+        .boot_id = "boot-1",
         .ended = on_ended,
         .guest_exited = on_exit_of_guest,
         .userdata = w,
@@ -401,6 +421,149 @@ static void guest_that_is_stopped_by_order_is_not_told(void **state)
     assert_string_equal(strbuf_text(&w->exits), "");
 }
 
+static enum workers_killed killed(struct world *w, const char **ret_reason)
+{
+    return workers_look(w->port, w->arena, ret_reason);
+}
+
+static enum workers_killed kill_all(struct world *w, const char *const *sids, size_t count,
+                                    int64_t timeout_ms, const char **ret_reason)
+{
+    const struct workers_guests guests = {sids, count};
+    struct error err = {0};
+    workers_kill(w->port, &guests, clock_now_ms(&w->clock) + timeout_ms);
+    while (killed(w, ret_reason) == WORKERS_KILLED_PENDING) {
+        assert_int_equal(loop_step(w->loop, &err), 0);
+    }
+    return killed(w, ret_reason);
+}
+
+static void guests_that_are_killed_are_proven_to_be_gone(void **state)
+{
+    struct world *w = *state;
+    static const char *const sids[] = {"ct:100", "ct:101", "vm:1"};
+    const char *reason;
+    assert_int_equal(killed(w, &reason), WORKERS_KILLED_NONE);
+    assert_int_equal(kill_all(w, sids, 3, 10000, &reason), WORKERS_KILLED_PROVEN);
+    assert_null(reason);
+    assert_int_equal(kill_all(w, NULL, 0, 10000, &reason), WORKERS_KILLED_PROVEN);
+    // The next job begins anew.
+    (void)run_one(w, SVC_STATE_STARTED);
+    assert_int_equal(killed(w, &reason), WORKERS_KILLED_NONE);
+}
+
+static void very_many_guests_are_killed(void **state)
+{
+    struct world *w = *state;
+    const char *sids[300];
+    const char *reason;
+    for (int i = 0; i < 300; i++) {
+        sids[i] = arena_printf(w->arena, "ct:%d", 1000 + i);
+    }
+    assert_int_equal(kill_all(w, sids, 300, 60000, &reason), WORKERS_KILLED_PROVEN);
+    sids[299] = "ct:108";
+    assert_int_equal(kill_all(w, sids, 300, 60000, &reason), WORKERS_KILLED_FAILED);
+}
+
+static void guest_that_is_not_proven_to_be_gone_fails_it_all(void **state)
+{
+    struct world *w = *state;
+    static const char *const sids[] = {"ct:100", "ct:108"};
+    const char *reason;
+    assert_int_equal(kill_all(w, sids, 2, 10000, &reason), WORKERS_KILLED_FAILED);
+    assert_string_equal(reason, "it clings to life for 1 ms");
+    assert_int_equal(kill_all(w, sids, 1, 10000, &reason), WORKERS_KILLED_PROVEN); // of now
+}
+
+static void guest_that_takes_too_long_fails_it_in_time(void **state)
+{
+    struct world *w = *state;
+    static const char *const sids[] = {"ct:900", "ct:100"};
+    const char *reason;
+    assert_int_equal(kill_all(w, sids, 2, 50, &reason), WORKERS_KILLED_FAILED);
+    assert_string_equal(reason, "it took too long");
+}
+
+static void workers_that_run_die_with_all_others_and_have_no_result(void **state)
+{
+    struct world *w = *state;
+    static const char *const sids[] = {"ct:100"};
+    const char *reason;
+    struct job_results results;
+    workers_open(w, open_endless);
+    spawn(w, SVC_STATE_STARTED);
+    assert_int_equal(kill_all(w, sids, 1, 10000, &reason), WORKERS_KILLED_PROVEN);
+    workers_collect(w->port, w->arena, &results);
+    assert_int_equal(results.count, 0);
+    assert_null(strstr(strbuf_text(&w->events), "worker-failed"));
+    assert_int_equal(waitpid(-1, NULL, WNOHANG), -1); // nobody is left
+}
+
+static void second_order_waits_for_the_first(void **state)
+{
+    struct world *w = *state;
+    static const char *const sids[] = {"ct:108", "ct:100"};
+    const char *reason;
+    const struct workers_guests first = {sids, 1};
+    workers_kill(w->port, &first, clock_now_ms(&w->clock) + 10000);
+    assert_int_equal(kill_all(w, &sids[1], 1, 10000, &reason), WORKERS_KILLED_FAILED);
+}
+
+static void what_may_run_is_noted_for_the_next_process(void **state)
+{
+    struct world *w = *state;
+    static const char *const sids[] = {"ct:100", "vm:7"};
+    const struct workers_guests guests = {sids, 2};
+    struct workers_guests read;
+    uint64_t term = 0;
+    struct error err = {0};
+    assert_int_equal(workers_note(w->port, &guests, 77, &err), 0); // nowhere
+    w->note_path = arena_printf(w->arena, "/tmp/ha-test-note-%d", (int)getpid());
+    workers_open(w, open_agent);
+    assert_int_equal(service_note_read(w->arena, w->note_path, "boot-1", &read, &term, &err),
+                     -ENOENT);
+    assert_int_equal(workers_note(w->port, &guests, 77, &err), 0);
+    assert_int_equal(service_note_read(w->arena, w->note_path, "boot-1", &read, &term, &err), 0);
+    assert_int_equal(read.count, 2);
+    assert_int_equal(term, 77);
+    assert_string_equal(read.sids[0], "ct:100");
+    assert_string_equal(read.sids[1], "vm:7");
+    assert_int_equal(service_note_read(w->arena, w->note_path, "boot-2", &read, &term, &err),
+                     -ENOENT);
+    assert_int_equal(unlink(w->note_path), 0);
+    w->note_path = arena_printf(w->arena, "/nowhere/ha-test-note-%d", (int)getpid());
+    workers_open(w, open_agent);
+    assert_true(workers_note(w->port, &guests, 77, &err) < 0);
+}
+
+static void note_that_is_not_whole_is_refused(void **state)
+{
+    struct world *w = *state;
+    static const char *const texts[] = {
+        "",
+        "boot boot-1\n",
+        "boot boot-1\nterm 7\nguest ct:100\n",
+        "boot boot-1\nguest ct:100\nend\n",
+        "boot boot-1\nterm\nend\n",
+        "boot boot-1\nterm -1\nend\n",
+        "boot boot-1\nterm 7\nterm 7\nend\n",
+        "guest ct:100\nend\n",
+        "boot boot-1\nterm 7\nguest ct:100 ct:101\nend\n",
+        "boot boot-1\nterm 7\nend\nguest ct:100\n",
+        "boot boot-1\nterm 7\nend\nend\n",
+        "boot boot-1\nterm 7\n\nend\n",
+    };
+    char *path = arena_printf(w->arena, "/tmp/ha-test-note-%d", (int)getpid());
+    for (size_t i = 0; i < ARRAY_SIZE(texts); i++) {
+        struct workers_guests read;
+        uint64_t term = 0;
+        struct error err = {0};
+        assert_int_equal(file_replace(path, texts[i], strlen(texts[i]), 0600, &err), 0);
+        assert_int_equal(service_note_read(w->arena, path, "boot-1", &read, &term, &err), -EBADMSG);
+    }
+    assert_int_equal(unlink(path), 0);
+}
+
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
 
 int main(void)
@@ -414,6 +577,14 @@ int main(void)
         TEST(second_worker_of_a_service_is_refused),
         TEST(guest_that_ends_after_its_start_is_told),
         TEST(guest_that_is_stopped_by_order_is_not_told),
+        TEST(guests_that_are_killed_are_proven_to_be_gone),
+        TEST(very_many_guests_are_killed),
+        TEST(guest_that_is_not_proven_to_be_gone_fails_it_all),
+        TEST(guest_that_takes_too_long_fails_it_in_time),
+        TEST(workers_that_run_die_with_all_others_and_have_no_result),
+        TEST(second_order_waits_for_the_first),
+        TEST(what_may_run_is_noted_for_the_next_process),
+        TEST(note_that_is_not_whole_is_refused),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -187,9 +187,55 @@ static void lease_for_another_node_is_refused(void **state)
     cluster_client_free(client);
 }
 
+// Whoever takes it next is told that its holder gave it back, and renewals do not change that.
+static void origin_of_a_released_lease_is_told(void **state)
+{
+    struct holder holder;
+    struct lease_grant grant = {0};
+    holder_open(&holder, *state);
+    assert_int_equal(round_until(&holder, "ha_agent_n1_lock", LEASE_ACQUIRED, &grant),
+                     LEASE_ACQUIRED);
+    assert_int_equal(grant.origin, LEASE_ORIGIN_FORGOTTEN); // it may have been its own
+    assert_int_equal(lease_release(holder.lease, "ha_agent_n1_lock", NULL), 0);
+    assert_int_equal(round_until(&holder, "ha_agent_n1_lock", LEASE_ACQUIRED, &grant),
+                     LEASE_ACQUIRED);
+    assert_int_equal(grant.origin, LEASE_ORIGIN_RELEASED);
+    int64_t end_ms = clock_now_ms(&holder.clock) + AUTHORITY_MS;
+    while (clock_now_ms(&holder.clock) < end_ms) {
+        assert_int_equal(round_run(&holder, "ha_agent_n1_lock", &grant), LEASE_RENEWED);
+        assert_int_equal(grant.origin, LEASE_ORIGIN_RELEASED);
+    }
+    holder_close(&holder);
+}
+
+// A node's lease that was asked for as a proof, and is not needed any more when it comes, must not
+// keep the node from having it.
+static void lease_given_back_before_it_came_is_not_kept(void **state)
+{
+    struct holder holder;
+    struct lease_grant grant = {0};
+    holder_open(&holder, *state);
+    assert_int_equal(round_until(&holder, "ha_manager_lock", LEASE_ACQUIRED, &grant),
+                     LEASE_ACQUIRED); // the connection is ready
+    assert_int_equal(lease_acquire(holder.lease, "ha_agent_n1_lock", &grant, NULL), LEASE_BUSY);
+    assert_int_equal(lease_release(holder.lease, "ha_agent_n1_lock", NULL), -ENOENT);
+    // The answer comes in, and the next grant is another one, of a lease that was given back.
+    int64_t end_ms = clock_now_ms(&holder.clock) + 5 * STEP_MS;
+    while (clock_now_ms(&holder.clock) < end_ms) {
+        (void)round_run(&holder, "ha_manager_lock", &grant);
+    }
+    assert_int_equal(lease_release(holder.lease, "ha_agent_n1_lock", NULL), -ENOENT);
+    assert_int_equal(round_until(&holder, "ha_agent_n1_lock", LEASE_ACQUIRED, &grant),
+                     LEASE_ACQUIRED);
+    assert_int_equal(grant.origin, LEASE_ORIGIN_RELEASED);
+    holder_close(&holder);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        clusterd_fixture_test(origin_of_a_released_lease_is_told),
+        clusterd_fixture_test(lease_given_back_before_it_came_is_not_kept),
         clusterd_fixture_test(lease_asked_for_is_acquired_once_then_renewed),
         clusterd_fixture_test(authority_runs_out_without_the_daemon),
         clusterd_fixture_test(released_lease_is_gone_and_comes_back_with_a_greater_term),

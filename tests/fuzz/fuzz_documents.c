@@ -54,6 +54,17 @@ static void fuzz_lrm_status(struct arena *arena, const char *data, size_t size_b
     }
 }
 
+static void fuzz_lrm_result(struct arena *arena, const char *data, size_t size_bytes)
+{
+    struct lrm_result *result = NULL;
+    if (lrm_result_parse(arena, data, size_bytes, &result, NULL) == 0) {
+        const char *text = lrm_result_format(arena, result);
+        int r = lrm_result_parse(arena, text, strlen(text), &result, NULL);
+        assert(r == 0);
+        assert(strcmp(lrm_result_format(arena, result), text) == 0);
+    }
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size_bytes)
 {
     struct arena *arena CLEANUP(arena_freep) = arena_new();
@@ -62,5 +73,6 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size_bytes)
     fuzz_service(arena, text, size_bytes);
     fuzz_manager_status(arena, text, size_bytes);
     fuzz_lrm_status(arena, text, size_bytes);
+    fuzz_lrm_result(arena, text, size_bytes);
     return 0;
 }

@@ -2,11 +2,13 @@
 // Any bytes as a message, and as what messages carry: reading, writing, reading is a fixed point.
 // And any bytes delivered to a replica that serves: it never falls over what another one sends.
 #include <assert.h>
+#include <errno.h>
 #include <string.h>
 
 #include "cluster/replica/leases.h"
 #include "cluster/replica/message.h"
 #include "cluster/replica/mutation.h"
+#include "cluster/replica/recent.h"
 #include "cluster/replica/replica.h"
 #include "cluster/replica/table.h"
 #include "cluster/replica/wire.h"
@@ -17,7 +19,7 @@
 static void fuzz_message(struct arena *arena, const uint8_t *data, size_t size_bytes)
 {
     struct message message;
-    if (message_parse(data, size_bytes, arena, &message) < 0) {
+    if (message_parse(data, size_bytes, NULL, arena, &message) < 0) {
         return;
     }
     const void *bytes;
@@ -54,6 +56,19 @@ static void fuzz_history(struct arena *arena, const uint8_t *data, size_t size_b
         assert(bytes.size_bytes == size_bytes);
         assert(memcmp(bytes.text, data, size_bytes) == 0);
     }
+    table_done(&table);
+    leases_done(&leases);
+}
+
+// Recent changes, applied to an empty history.
+static void fuzz_recent(struct arena *arena, const uint8_t *data, size_t size_bytes)
+{
+    struct table table;
+    struct leases leases;
+    table_init(&table);
+    leases_init(&leases);
+    int r = recent_apply(data, size_bytes, 0, arena, &table, &leases);
+    assert(r == 0 || r == -EBADMSG);
     table_done(&table);
     leases_done(&leases);
 }
@@ -114,6 +129,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size_bytes)
     fuzz_message(arena, data, size_bytes);
     fuzz_mutation(arena, data, size_bytes);
     fuzz_history(arena, data, size_bytes);
+    fuzz_recent(arena, data, size_bytes);
     fuzz_delivery(arena, data, size_bytes);
     return 0;
 }

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Any bytes as a section file, and as files of resources, rules and groups: what is read is
-// written, and that reads without a warning and is written as the same bytes.
+// Any bytes as a section file, and as files of resources, rules, groups and storages: what is read
+// is written, and that reads without a warning and is written as the same bytes.
 #include <assert.h>
 #include <string.h>
 
@@ -10,6 +10,7 @@
 #include "common/model/resources.h"
 #include "common/model/rules.h"
 #include "common/model/section_config.h"
+#include "common/model/storage.h"
 #include "tests/fuzz/fuzz.h"
 
 static void write_sections(const struct section_file *file, struct strbuf *out)
@@ -69,6 +70,22 @@ static void fuzz_groups(struct arena *arena, const char *data, size_t size_bytes
     assert(strcmp(strbuf_text(&text), strbuf_text(&again)) == 0);
 }
 
+static void fuzz_storage(struct arena *arena, const char *data)
+{
+    struct storage *storage = NULL;
+    struct strbuf text CLEANUP(strbuf_done) = {0};
+    struct strbuf again CLEANUP(strbuf_done) = {0};
+    if (storage_parse(arena, data, &storage, NULL) < 0) {
+        return;
+    }
+    assert(storage->path[0] == '/');
+    storage_format(storage, &text);
+    int r = storage_parse(arena, strbuf_text(&text), &storage, NULL);
+    assert(r == 0);
+    storage_format(storage, &again);
+    assert(strcmp(strbuf_text(&text), strbuf_text(&again)) == 0);
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size_bytes)
 {
     struct arena *arena CLEANUP(arena_freep) = arena_new();
@@ -89,5 +106,6 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size_bytes)
     assert(strcmp(strbuf_text(&text), strbuf_text(&again)) == 0);
     fuzz_rules(arena, (const char *)data, size_bytes);
     fuzz_groups(arena, (const char *)data, size_bytes);
+    fuzz_storage(arena, arena_memdup(arena, data, size_bytes));
     return 0;
 }

@@ -72,6 +72,53 @@ void cluster_pass(struct cluster *cluster, int64_t seconds)
     cluster->input.now_ms += seconds * 1000;
 }
 
+void cluster_pass_ms(struct cluster *cluster, int64_t ms)
+{
+    cluster->input.now_ms += ms;
+}
+
+struct fence_device *cluster_device(struct cluster *cluster, const char *name, const char *node,
+                                    int64_t level)
+{
+    if (cluster->fence == NULL) {
+        cluster->fence = fence_config_new(cluster->arena);
+        cluster->documents.fence = cluster->fence;
+        cluster->input.can_fence = true;
+    }
+    struct fence_device *device = fence_device_new(cluster->arena, name);
+    device->agent = "fence_test";
+    device->level = level;
+    map_put(&device->nodes, node, NULL);
+    map_put(&cluster->fence->devices, name, device);
+    cluster->documents.generation++;
+    return device;
+}
+
+void cluster_fence_result(struct cluster *cluster, const char *device, const char *node,
+                          enum fence_verdict verdict)
+{
+    struct fence_result *result = arena_new_of(cluster->arena, struct fence_result);
+    *result = (struct fence_result){.node = arena_strdup(cluster->arena, node),
+                                    .device = arena_strdup(cluster->arena, device),
+                                    .verdict = verdict,
+                                    .evidence = verdict == FENCE_VERDICT_OFF ? "is off" : "broken",
+                                    .took_ms = 5};
+    pointer_list_add(cluster->arena, &cluster->results, result);
+}
+
+const char *cluster_orders(struct cluster *cluster)
+{
+    struct strbuf text CLEANUP(strbuf_done) = {0};
+    for (size_t i = 0; i < cluster->actions.count; i++) {
+        const struct crm_action *action = cluster->actions.items[i];
+        if (action->kind == CRM_ACTION_FENCE_OFF) {
+            strbuf_appendf(&text, "%s%s>%s", text.size_bytes > 0 ? " " : "", action->device->name,
+                           action->node);
+        }
+    }
+    return arena_strdup(cluster->arena, strbuf_text(&text));
+}
+
 void cluster_set_online(struct cluster *cluster, const char *node, bool online)
 {
     for (size_t i = 0; i < cluster->input.members.count; i++) {
@@ -204,8 +251,11 @@ void cluster_result(struct cluster *cluster, const char *sid, int64_t code)
     struct lrm_result *result = arena_new_of(cluster->arena, struct lrm_result);
     *result = (struct lrm_result){
         .uid = record->uid, .sid = record->sid, .state = record->state, .exit_code = code};
-    map_put(&lrm->results, record->uid, result);
-    cluster->documents.generation++;
+    struct crm_result *said = arena_new_of(cluster->arena, struct crm_result);
+    *said = (struct crm_result){.node = record->node, .result = result};
+    struct crm_slot *slot = cluster_slot(cluster, sid);
+    slot->results = said;
+    slot->results_count = 1;
 }
 
 void cluster_command(struct cluster *cluster, const char *id, const char *text)
@@ -284,6 +334,7 @@ static struct crm_lease_answer cluster_acquire(struct cluster *cluster, const ch
     }
     cluster->term += answer.answer == LEASE_ACQUIRED ? 1 : 0;
     answer.grant = (struct lease_grant){.term = cluster->term,
+                                        .origin = cluster->origin,
                                         .authority_until_ms =
                                             cluster->input.now_ms + cluster->timing.authority_ms,
                                         .retry_at_ms = cluster->input.now_ms + 777};
@@ -371,6 +422,16 @@ void cluster_round(struct cluster *cluster)
         arena_printf(cluster->arena, "round%llu", (unsigned long long)++cluster->rounds);
     cluster->input.static_stats = cluster->stats_missing ? NULL : &cluster->stats;
     cluster->input.dynamic_stats = cluster->input.static_stats;
+    struct fence_result *results =
+        arena_array_of(cluster->arena, struct fence_result, cluster->results.count);
+    for (size_t i = 0; i < cluster->results.count; i++) {
+        const struct fence_result *result = cluster->results.items[i];
+        results[i] = *result;
+    }
+    cluster->input.fence_results = results;
+    cluster->input.fence_results_count = cluster->results.count;
+    cluster->results = (struct pointer_list){0};
+    cluster->input.wall_s = cluster->input.now_ms / 1000;
     do {
         assert(cluster->calls < CRM_CALLS_MAX);
         cluster->calls++;
@@ -439,7 +500,8 @@ bool cluster_acted(const struct cluster *cluster, enum crm_action_kind kind, con
 {
     for (size_t i = 0; i < cluster->actions.count; i++) {
         const struct crm_action *action = cluster->actions.items[i];
-        if (action->kind == kind && (lease == NULL || strcmp(action->lease, lease) == 0)) {
+        if (action->kind == kind &&
+            (lease == NULL || (action->lease != NULL && strcmp(action->lease, lease) == 0))) {
             return true;
         }
     }

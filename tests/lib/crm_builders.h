@@ -9,6 +9,7 @@
 #include <stdint.h>
 
 #include "common/base/macros.h"
+#include "common/model/fence_config.h"
 #include "common/model/lrm_status.h"
 #include "common/model/manager_status.h"
 #include "common/model/options.h"
@@ -35,9 +36,12 @@ struct cluster {
     bool stats_missing; // rounds get no figures
     struct map
         leases; // name → int *: the answer; absent: the manager lease is granted, agents' are busy
+    enum lease_origin origin; // of the agent leases that are granted
     uint64_t term;
     bool had_manager_lease;
-    bool write_fails; // what rounds decide is dropped
+    bool write_fails;            // what rounds decide is dropped
+    struct fence_config *fence;  // see cluster_device()
+    struct pointer_list results; // struct fence_result *: for the next round
     uint64_t uids;
     uint64_t rounds;
     // Of the last round:
@@ -66,6 +70,16 @@ struct lrm_status *cluster_lrm(struct cluster *cluster, const char *node, enum l
 // What acquiring that lease answers from now on.
 void cluster_lease(struct cluster *cluster, const char *lease, int answer);
 void cluster_agent_lease(struct cluster *cluster, const char *node, int answer);
+
+// A switch that can turn the node off; from the first one on orders can be given.
+struct fence_device *cluster_device(struct cluster *cluster, const char *name, const char *node,
+                                    int64_t level);
+// The next round hears this from the device.
+void cluster_fence_result(struct cluster *cluster, const char *device, const char *node,
+                          enum fence_verdict verdict);
+// "device>node …": the orders of the last round.
+const char *cluster_orders(struct cluster *cluster) WARN_UNUSED;
+void cluster_pass_ms(struct cluster *cluster, int64_t ms);
 
 // ---- documents
 // A guest and its resource.

@@ -8,6 +8,7 @@
 #include "common/base/arena.h"
 #include "common/base/error.h"
 #include "common/model/event.h"
+#include "common/model/fence_config.h"
 #include "common/model/store_keys.h"
 
 #define FAKES_OF(port, member)                                                                     \
@@ -80,9 +81,33 @@ static int fakes_acquire(struct lease *lease, const char *name, struct lease_gra
 
 static int fakes_release(struct lease *lease, const char *name, struct error *err)
 {
-    (void)err; // never fails
-    strbuf_appendf(&FAKES_OF(lease, lease)->trace, "release %s\n", name);
-    return 0;
+    struct crm_fakes *fakes = FAKES_OF(lease, lease);
+    strbuf_appendf(&fakes->trace, "release %s\n", name);
+    return fakes->release_answer < 0 ? error_set(err, fakes->release_answer, "no") : 0;
+}
+
+static int fakes_fence_start(struct fence *fence, const struct fence_device *device,
+                             const char *node, struct error *err)
+{
+    struct crm_fakes *fakes = FAKES_OF(fence, fence);
+    strbuf_appendf(&fakes->trace, "order %s %s\n", device->name, node);
+    return fakes->fence_answer < 0 ? error_set(err, fakes->fence_answer, "cannot") : 0;
+}
+
+static void fakes_fence_collect(struct fence *fence, struct arena *arena, struct fence_results *ret)
+{
+    struct crm_fakes *fakes = FAKES_OF(fence, fence);
+    *ret = (struct fence_results){.results = arena_new_of(arena, struct fence_result)};
+    if (fakes->result_next.node != NULL) {
+        ret->results[0] = fakes->result_next;
+        ret->count = 1;
+    }
+    fakes->result_next = (struct fence_result){0};
+}
+
+static void fakes_fence_cancel(struct fence *fence, const char *node)
+{
+    strbuf_appendf(&FAKES_OF(fence, fence)->trace, "cancel %s\n", node);
 }
 
 static int fakes_members(struct membership *membership, struct arena *arena,
@@ -131,6 +156,8 @@ void crm_fakes_init(struct crm_fakes *fakes, enum timing_profile profile, size_t
     static const struct watchdog_ops watchdog_ops = {fakes_arm, fakes_disarm};
     static const struct ids_ops ids_ops = {fakes_id};
     static const struct event_sink_ops sink_ops = {fakes_emit};
+    static const struct fence_ops fence_ops = {fakes_fence_start, fakes_fence_collect,
+                                               fakes_fence_cancel};
     static const char *const names[CRM_FAKES_NODES_MAX] = {"node1", "node2", "node3", "node4",
                                                            "node5", "node6", "node7", "node8"};
     *fakes = (struct crm_fakes){.clock = {&clock_ops},
@@ -140,6 +167,7 @@ void crm_fakes_init(struct crm_fakes *fakes, enum timing_profile profile, size_t
                                 .watchdog = {&watchdog_ops},
                                 .ids = {&ids_ops},
                                 .sink = {&sink_ops},
+                                .fence = {&fence_ops},
                                 .store = fake_store_new(),
                                 .now_ms = 1000 * 1000,
                                 .nodes = nodes,
@@ -149,13 +177,15 @@ void crm_fakes_init(struct crm_fakes *fakes, enum timing_profile profile, size_t
     for (size_t i = 0; i < nodes; i++) {
         fakes->members[i] = (struct member){.node = names[i], .online = true};
     }
-    fakes->ports = (struct crm_ports){.clock = &fakes->clock,
-                                      .store = &fakes->store_wrap,
-                                      .lease = &fakes->lease,
-                                      .membership = &fakes->membership,
-                                      .watchdog = &fakes->watchdog,
-                                      .ids = &fakes->ids,
-                                      .events = &fakes->sink};
+    fakes->ports =
+        (struct crm_ports){.clock = &fakes->clock,
+                           .store = &fakes->store_wrap,
+                           .lease = &fakes->lease,
+                           .membership = &fakes->membership,
+                           .watchdog = profile == TIMING_PROFILE_CLASSIC ? &fakes->watchdog : NULL,
+                           .fence = &fakes->fence,
+                           .ids = &fakes->ids,
+                           .events = &fakes->sink};
     fakes->round = crm_round_new("node1", &fakes->timing, &fakes->ports);
 }
 

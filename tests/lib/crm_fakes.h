@@ -13,6 +13,7 @@
 #include "common/model/timing.h"
 #include "common/port/clock.h"
 #include "common/port/event_sink.h"
+#include "common/port/fence.h"
 #include "common/port/ids.h"
 #include "common/port/lease.h"
 #include "common/port/membership.h"
@@ -31,6 +32,7 @@ struct crm_fakes {
     struct watchdog watchdog;
     struct ids ids;
     struct event_sink sink;
+    struct fence fence;
     struct fake_store *store;
     struct timing timing;
     struct crm_ports ports;
@@ -41,7 +43,10 @@ struct crm_fakes {
     int manager_answer; // 0: granted
     uint64_t manager_term;
     bool manager_held;
-    struct map agents;   // lease → (void *)1 when it can be had
+    struct map agents;               // lease → (void *)1 when it can be had
+    int fence_answer;                // of orders to fence devices; 0: taken
+    struct fence_result result_next; // the next round collects this, if it has a node
+    int release_answer;
     bool commit_unknown; // durable writes take effect, but the answer is -ETIMEDOUT
     bool commit_lost;    // they do not take effect, and the answer is -ETIMEDOUT
     // Somebody else's write that comes in just before the next durable one of the round.

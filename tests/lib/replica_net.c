@@ -15,6 +15,7 @@
 #include "common/port/store.h"
 #include "tests/lib/test.h"
 
+enum { FORMAT_OFFSET = 4, KIND_OFFSET = 5 }; // in a message
 enum { RUN_STEPS_MAX = 200000, SETTLE_TICKS_MAX = 3000, TICK_MS = 100 };
 
 // What waits for a process: a message, or a change of the group.
@@ -31,6 +32,7 @@ struct item {
 struct disk_batch {
     uint64_t number, epoch, last_version;
     bool replace_all;
+    bool is_aside;   // to be set aside, in a file of its own
     struct map rows; // struct table_row; NULL: deleted
 };
 
@@ -120,6 +122,9 @@ static void effect_multicast(struct net_node *node, const struct replica_effect 
     item->size_bytes = effect->size_bytes;
     items_push(&node->outbox, item);
     node->multicasts_count++;
+    node->multicasts_bytes += effect->size_bytes;
+    const unsigned char *header = effect->bytes;
+    node->format = header[KIND_OFFSET] != 1 ? header[FORMAT_OFFSET] : node->format;
 }
 
 static void effect_persist(struct net_node *node, const struct replica_effect *effect)
@@ -137,8 +142,10 @@ static void effect_persist(struct net_node *node, const struct replica_effect *e
                     ? NULL
                     : table_row_new(row->key, row->value, row->size_bytes, row->version));
     }
+    batch->is_aside = effect->kind == REPLICA_EFFECT_SET_ASIDE;
     items_push(&node->batches, batch);
-    node->batches_count++;
+    node->batches_count += batch->is_aside ? 0 : 1;
+    node->batches_rows += batch->is_aside ? 0 : effect->rows_count;
 }
 
 static void effect_answer(struct net *net, const struct replica_effect *effect)
@@ -200,6 +207,12 @@ static void effects_carry_out(struct net *net, unsigned index,
                 net->on_event(net, index, effect->event, net->userdata);
             }
             break;
+        case REPLICA_EFFECT_SET_ASIDE:
+            effect_persist(node, effect);
+            if (net->on_event != NULL) {
+                net->on_event(net, index, effect->aside, net->userdata);
+            }
+            break;
         case REPLICA_EFFECT_MAX:
             net_fail(net, "unknown effect");
         }
@@ -215,7 +228,13 @@ static void effects_carry_out(struct net *net, unsigned index,
 
 static uint32_t votes_needed(const struct net *net, unsigned part)
 {
-    return net->part_expected[part] / 2 + 1;
+    bool has_device = net->has_device && !net->part_forced[part];
+    return (net->part_expected[part] + (has_device ? 1 : 0)) / 2 + 1;
+}
+
+static uint32_t device_votes(const struct net *net, unsigned part)
+{
+    return net->has_device && net->device_part == (int)part ? 1 : 0;
 }
 
 enum told_quorum { TOLD_TRUTH, TOLD_NOTHING, TOLD_LOST };
@@ -230,10 +249,15 @@ static void process_configure(struct net *net, unsigned index, enum told_quorum 
         .ring = node->ring,
         .members = node->members,
         .count = node->members_count,
-        .quorate = told == TOLD_TRUTH && node->members_count >= quorum,
+        .quorate =
+            told == TOLD_TRUTH && node->members_count + device_votes(net, node->part) >= quorum,
         .undecided = told == TOLD_NOTHING,
         .quorum_votes = quorum,
         .expected_votes = net->part_expected[node->part],
+        .forced = net->part_expected[node->part] < net->nodes_count,
+        .device_votes = device_votes(net, node->part),
+        .device_silence_ms = net->has_device ? NET_DEVICE_SILENCE_MS : 0,
+        .device_wait_ms = net->has_device ? NET_DEVICE_WAIT_MS : 0,
     };
     replica_configure(node->replica, net_clock(net, index), &configuration, arena, &effects);
     effects_carry_out(net, index, &effects);
@@ -255,6 +279,7 @@ static void part_announce(struct net *net, unsigned part, bool is_new_ring)
     }
     if (net->part_expected[part] < group.members_count) {
         net->part_expected[part] = (unsigned)group.members_count;
+        net->part_forced[part] = net->part_forced[part] && group.members_count < net->nodes_count;
     }
     for (unsigned i = 0; i < NET_NODES_MAX; i++) {
         if (net->nodes[i].is_alive && net->nodes[i].part == part) {
@@ -266,7 +291,8 @@ static void part_announce(struct net *net, unsigned part, bool is_new_ring)
 bool net_is_quorate(const struct net *net, unsigned index)
 {
     const struct net_node *node = &net->nodes[index];
-    return node->is_alive && node->members_count >= votes_needed(net, node->part);
+    return node->is_alive &&
+           node->members_count + device_votes(net, node->part) >= votes_needed(net, node->part);
 }
 
 bool net_is_serving(const struct net *net, unsigned node)
@@ -336,11 +362,16 @@ static bool step_flush(struct net *net, unsigned index)
     return true;
 }
 
-// The batch is on the disk; the process may die before it hears of it.
-static uint64_t disk_write(struct net_node *node)
+static void batch_set_aside(struct net_node *node, const struct disk_batch *batch)
 {
-    struct disk_batch *batch = items_take(&node->batches);
-    uint64_t number = batch->number;
+    map_each (entry, &batch->rows) {
+        map_put(&node->aside, entry->key, table_row_share(entry->value));
+    }
+    node->asides_count++;
+}
+
+static void batch_store(struct net_node *node, const struct disk_batch *batch)
+{
     if (batch->replace_all) {
         map_clear(&node->disk);
     }
@@ -353,6 +384,19 @@ static uint64_t disk_write(struct net_node *node)
     }
     node->disk_epoch = batch->epoch;
     node->disk_version = batch->last_version;
+}
+
+// The oldest batch is on the disk; the process may die before it hears of it. The number of the
+// batch, or 0 for what was set aside.
+static uint64_t disk_write(struct net_node *node)
+{
+    struct disk_batch *batch = items_take(&node->batches);
+    uint64_t number = batch->is_aside ? 0 : batch->number;
+    if (!batch->is_aside) {
+        batch_store(node, batch);
+    } else if (!node->is_aside_refused) {
+        batch_set_aside(node, batch);
+    }
     batch_free(batch);
     return number;
 }
@@ -365,7 +409,14 @@ static bool step_disk(struct net *net, unsigned index)
     }
     struct arena *arena CLEANUP(arena_freep) = arena_new();
     struct replica_effects effects = {0};
-    replica_persisted(node->replica, net_clock(net, index), disk_write(node), arena, &effects);
+    uint64_t number = disk_write(node);
+    node->is_unflushed = true;
+    if (number > 0) {
+        replica_persisted(node->replica, net_clock(net, index), number, arena, &effects);
+    } else {
+        replica_was_set_aside(node->replica, net_clock(net, index), !node->is_aside_refused, arena,
+                              &effects);
+    }
     effects_carry_out(net, index, &effects);
     return true;
 }
@@ -436,7 +487,8 @@ void net_run(struct net *net)
 static bool all_serve(const struct net *net)
 {
     for (unsigned i = 0; i < NET_NODES_MAX; i++) {
-        if (net_is_quorate(net, i) && !net_is_serving(net, i)) {
+        bool is_enough = net->nodes[i].members_count >= votes_needed(net, net->nodes[i].part);
+        if (net->nodes[i].is_alive && is_enough && !net_is_serving(net, i)) {
             return false;
         }
     }
@@ -508,7 +560,9 @@ void net_split(struct net *net, const unsigned parts[NET_NODES_MAX],
     for (unsigned i = 0; i < NET_NODES_MAX; i++) {
         net->nodes[i].part = parts[i];
     }
+    net->device_part = -1; // until it has chosen
     for (unsigned part = 0; part < NET_NODES_MAX; part++) {
+        net->part_forced[part] = net->part_forced[part] && expected[part] < net->nodes_count;
         net->part_expected[part] = expected[part];
         part_announce(net, part, true);
     }
@@ -519,6 +573,7 @@ void net_heal(struct net *net)
     const unsigned parts[NET_NODES_MAX] = {0};
     const unsigned kept[NET_NODES_MAX] = {100, 100, 100, 100, 100};
     net_split(net, parts, kept);
+    net->device_part = 0;
 }
 
 void net_crash(struct net *net, unsigned index, bool power_lost, size_t batches_kept)
@@ -569,6 +624,9 @@ static void process_load(struct net *net, struct net_node *node)
     node->replica = replica_new(node->id, node->boot_id, NET_LEASE_MS);
     node->version_seen = 0;
     node->is_alive = true;
+    if (node->highest_format > 0) {
+        replica_speak(node->replica, node->lowest_format, node->highest_format);
+    }
     if (node->disk_epoch > 0) {
         replica_load(node->replica, node->disk_epoch, node->disk_version, rows, count);
     }
@@ -611,7 +669,6 @@ void net_remove_node(struct net *net)
 
 bool net_hold(struct net *net, unsigned index, int kind)
 {
-    enum { KIND_OFFSET = 5 };
     struct net_node *node = &net->nodes[index];
     bool is_held = false;
     for (size_t left = node->outbox.count; left > 0; left--) {
@@ -640,13 +697,38 @@ void net_flap_quorum(struct net *net, unsigned index)
     }
 }
 
+void net_give_device(struct net *net, int part)
+{
+    int before = net->has_device ? net->device_part : -1;
+    net->has_device = true;
+    net->device_part = part;
+    for (unsigned i = 0; i < NET_NODES_MAX; i++) {
+        struct net_node *node = &net->nodes[i];
+        if (!node->is_alive || node->members_count == 0) {
+            continue;
+        }
+        if ((int)node->part == before && before != part) {
+            process_configure(net, i, TOLD_LOST);
+            node->is_unflushed = true;
+        }
+        node->is_quorum_untold = true;
+    }
+}
+
 void net_force_expected(struct net *net, unsigned index, unsigned votes)
 {
     unsigned part = net->nodes[index].part;
+    unsigned present = 0;
+    for (unsigned i = 0; i < NET_NODES_MAX; i++) {
+        present += net->nodes[i].is_alive && net->nodes[i].part == part ? 1 : 0;
+    }
+    votes = votes > present ? votes : present; // Corosync refuses less
     net->is_forced = true;
     net->part_expected[part] = votes;
+    net->part_forced[part] = true;
     for (unsigned i = 0; i < NET_NODES_MAX; i++) {
-        if (net->nodes[i].is_alive && net->nodes[i].part == part) {
+        if (net->nodes[i].is_alive && net->nodes[i].part == part &&
+            net->nodes[i].members_count > 0) {
             net->nodes[i].is_quorum_untold = true;
         }
     }
@@ -753,6 +835,7 @@ struct net *net_new(unsigned nodes_count)
         net->nodes[i].id = i + 1;
         net->nodes[i].offset_ms = 1000 * (int64_t)i;
         map_init(&net->nodes[i].disk, table_row_free);
+        map_init(&net->nodes[i].aside, table_row_free);
     }
     for (unsigned part = 0; part < NET_NODES_MAX; part++) {
         net->part_expected[part] = nodes_count;
@@ -774,6 +857,7 @@ void net_free(struct net *net)
         items_clear(&node->held, item_free);
         items_clear(&node->inbox, item_free);
         map_done(&node->disk);
+        map_done(&node->aside);
     }
     items_clear(&net->requests, request_free);
     map_done(&net->told);

@@ -17,7 +17,12 @@
 #include "common/base/macros.h"
 #include "common/base/map.h"
 
-enum { NET_NODES_MAX = 5, NET_LEASE_MS = 4000 };
+enum {
+    NET_NODES_MAX = 5,
+    NET_LEASE_MS = 4000,
+    NET_DEVICE_SILENCE_MS = 3500,
+    NET_DEVICE_WAIT_MS = 13500,
+};
 
 struct net;
 struct event;
@@ -48,6 +53,10 @@ struct net_node {
     uint64_t disk_epoch, disk_version;
     struct map disk; // struct table_row
     struct net_items batches;
+    struct map aside; // struct table_row: what was set aside, of all times
+    size_t asides_count;
+    bool is_aside_refused;                 // the disk takes no such file now
+    uint8_t lowest_format, highest_format; // that its program speaks; 0: the present one's
     // Corosync:
     struct net_items outbox; // not on a ring yet
     struct net_items held;   // kept back by the test
@@ -60,6 +69,8 @@ struct net_node {
     bool is_quorum_untold;
     bool is_unflushed;
     size_t multicasts_count, batches_count; // so far
+    size_t multicasts_bytes, batches_rows;  // likewise
+    unsigned format;                        // of its last message, but for states
     // What its readers were told:
     uint64_t version_seen;
 };
@@ -77,6 +88,9 @@ struct net {
     unsigned part_expected[NET_NODES_MAX + 1]; // votes that are expected in a part
     uint64_t part_ring[NET_NODES_MAX + 1];
     uint64_t rings, positions, boots;
+    bool has_device; // a quorum device, with one vote
+    int device_part; // to which it gives its vote; −1: to nobody
+    bool part_forced[NET_NODES_MAX + 1];
     bool tell_quorum_late;
     bool is_forced;            // quorum was forced: two histories may exist
     struct net_items requests; // struct net_request
@@ -132,6 +146,10 @@ void net_let_go(struct net *net, unsigned node);
 void net_flap_quorum(struct net *net, unsigned node);
 // The operator says how many votes to expect in the node's part.
 void net_force_expected(struct net *net, unsigned node, unsigned votes);
+
+// There is a quorum device from now on; it gives its vote to the part: whoever had it is told at
+// once that it has lost it, the others when their QUORUM step comes. −1: to nobody.
+void net_give_device(struct net *net, int part);
 
 // Requests of a node; they return the request's number.
 size_t net_request(struct net *net, unsigned node, const struct replica_request *request);

@@ -3,11 +3,13 @@
 // same bytes.
 #include <string.h>
 
+#include "common/base/alloc.h"
 #include "common/base/arena.h"
 #include "common/base/json.h"
 #include "common/base/prng.h"
 #include "common/base/strbuf.h"
 #include "common/model/command.h"
+#include "common/model/fence_config.h"
 #include "common/model/guest.h"
 #include "common/model/lrm_status.h"
 #include "common/model/manager_status.h"
@@ -154,6 +156,17 @@ static void check_lrm_status(struct random_source *source, uint64_t seed)
     }
 }
 
+static void check_lrm_result(struct random_source *source, uint64_t seed)
+{
+    const struct lrm_result *result = random_lrm_result(source);
+    const char *text = lrm_result_format(source->arena, result);
+    struct lrm_result *again = NULL;
+    check(lrm_result_parse(source->arena, text, strlen(text), &again, NULL) == 0);
+    check(lrm_result_is_equal(again, result));
+    struct lrm_result *copy CLEANUP(alloc_freep) = lrm_result_clone(result);
+    check(is_same(lrm_result_format(source->arena, copy), text));
+}
+
 static void check_command(struct random_source *source, uint64_t seed)
 {
     const struct command *command = random_command(source);
@@ -167,6 +180,37 @@ static void check_command(struct random_source *source, uint64_t seed)
     check(is_same(again->node, command->node));
     check(again->timeout_s == command->timeout_s);
     check(again->disarm == command->disarm);
+}
+
+static bool is_same_map(const struct map *a, const struct map *b)
+{
+    bool same = a->count == b->count;
+    map_each (e, a) {
+        same = same && map_has(b, e->key) && is_same(map_find(b, e->key), e->value);
+    }
+    return same;
+}
+
+static void check_fence_config(struct random_source *source, uint64_t seed)
+{
+    const struct fence_config *config = random_fence_config(source);
+    const char *text = fence_config_format(source->arena, config);
+    struct fence_config *again = NULL;
+    check(fence_config_parse(source->arena, text, &again, NULL) == 0);
+    check(again->self_test_interval_s == config->self_test_interval_s);
+    check(again->devices.count == config->devices.count);
+    map_each (e, &config->devices) {
+        const struct fence_device *device = e->value;
+        const struct fence_device *other = map_find(&again->devices, e->key);
+        check(other != NULL);
+        check(is_same(other->agent, device->agent));
+        check(other->level == device->level);
+        check(other->delay_s == device->delay_s);
+        check(other->timeout_s == device->timeout_s);
+        check(other->disabled == device->disabled);
+        check(is_same_map(&device->nodes, &other->nodes));
+        check(is_same_map(&device->params, &other->params));
+    }
 }
 
 static bool is_same_rule(const struct rule *a, const struct rule *b)
@@ -228,9 +272,10 @@ static void run(void (*property)(struct random_source *source, uint64_t seed))
     }
 document_test(json) document_test(comment) document_test(resource) document_test(guest)
     document_test(service) document_test(manager_status) document_test(lrm_status)
-        document_test(command) document_test(rules)
+        document_test(lrm_result) document_test(command) document_test(rules)
+            document_test(fence_config)
 
-            int main(void)
+                int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(json_read_is_what_was_written),
@@ -240,8 +285,10 @@ document_test(json) document_test(comment) document_test(resource) document_test
         cmocka_unit_test(service_read_is_what_was_written),
         cmocka_unit_test(manager_status_read_is_what_was_written),
         cmocka_unit_test(lrm_status_read_is_what_was_written),
+        cmocka_unit_test(lrm_result_read_is_what_was_written),
         cmocka_unit_test(command_read_is_what_was_written),
         cmocka_unit_test(rules_read_is_what_was_written),
+        cmocka_unit_test(fence_config_read_is_what_was_written),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -1,7 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 // Random campaigns against the replicated store: requests, leases, partitions, crashes before and
-// after the disk, lost disks, pauses, nodes added and removed, every step in random order. After
-// each campaign everything is mended, and what was promised must be there.
+// after the disk, lost disks, pauses, nodes added and removed, two versions of the program, a
+// quorum device, a quorum forced on several sides, every step in random order. After each campaign
+// everything is mended, and what was promised must be there; after a forced quorum, there or set
+// aside.
 //
 //   prop_replica [FIRST LAST]   seeds; without arguments the range that fits a normal test run
 #include <errno.h>
@@ -58,6 +60,7 @@ struct campaign {
     size_t terms_count;
     unsigned fault_percent, tick_ms_max, steps_max; // differ from seed to seed
     bool has_grown;
+    bool may_force; // the operator misuses "expected"
     char *large;
     int wiped; // the node that has lost its disk and not got it back, or −1
 };
@@ -65,6 +68,7 @@ struct campaign {
 // Over all campaigns: that they do what they are meant to.
 struct coverage {
     uint64_t committed, unknown, refused, grants, breaks, resyncs, epochs, blocked;
+    uint64_t by_device, forced, asides, only_aside;
 };
 
 static struct coverage coverage;
@@ -90,7 +94,8 @@ static void check_authority(struct campaign *campaign, unsigned node, int64_t un
     if (until_ms > holder->authority_until_ms) {
         holder->authority_until_ms = until_ms;
     }
-    for (unsigned i = 0; i < NET_NODES_MAX && until_ms > net->now_ms; i++) {
+    // A quorum that is forced on two sides grants twice.
+    for (unsigned i = 0; i < NET_NODES_MAX && until_ms > net->now_ms && !net->is_forced; i++) {
         if (i != node && campaign->holders[i].authority_until_ms > net->now_ms) {
             net_fail(net, "nodes %u and %u hold the lease at once", i + 1, node + 1);
         }
@@ -113,8 +118,9 @@ static void on_lease_answer(struct campaign *campaign, const struct net_request 
         for (size_t i = 0; i < campaign->terms_count; i++) {
             // A slow node may hear of its grant after it has been broken again.
             bool was_before = campaign->terms_told_ms[i] < request->asked_ms;
-            if (campaign->terms[i] == request->answer.term ||
-                (was_before && campaign->terms[i] > request->answer.term)) {
+            if (!campaign->net->is_forced &&
+                (campaign->terms[i] == request->answer.term ||
+                 (was_before && campaign->terms[i] > request->answer.term))) {
                 net_fail(campaign->net, "a term does not grow");
             }
         }
@@ -157,6 +163,8 @@ static void on_event(struct net *net, unsigned node, const struct event *event, 
     (void)userdata;
     coverage.resyncs += strcmp(event->name, "store-resync") == 0 ? 1 : 0;
     coverage.epochs += strcmp(event->name, "store-serving") == 0 ? 1 : 0;
+    coverage.by_device += event_find(event, "device") != NULL ? 1 : 0;
+    coverage.asides += strcmp(event->name, "store-set-aside") == 0 ? 1 : 0;
     coverage.blocked += event_find(event, "blank") != NULL ? 1 : 0;
     if (strcmp(event->name, "store-message-ignored") == 0) {
         net_fail(net, "node %u ignored a message: %s", node + 1, event_find(event, "reason"));
@@ -234,6 +242,31 @@ static void act_split(struct campaign *campaign)
         kept[i] = (unsigned)(50 * roll(campaign, 3));
     }
     net_split(campaign->net, parts, kept);
+    if (campaign->net->has_device) {
+        net_give_device(campaign->net, (int)roll(campaign, parts_count + 1) - 1);
+    }
+}
+
+// Long enough for the device's vote to count.
+static void act_patience(struct campaign *campaign)
+{
+    for (unsigned i = 0; i < 60; i++) {
+        net_tick(campaign->net, 300);
+        net_run(campaign->net);
+    }
+}
+
+static void act_decide(struct campaign *campaign, unsigned node)
+{
+    struct net *net = campaign->net;
+    if (net->has_device && roll(campaign, 2) == 0) {
+        act_patience(campaign);
+    } else if (net->has_device) {
+        net_give_device(net, (int)roll(campaign, 3) - 1);
+    } else if (campaign->may_force && net->nodes[node].is_alive) {
+        coverage.forced++;
+        net_force_expected(net, node, 1 + (unsigned)roll(campaign, 2));
+    }
 }
 
 static bool node_has_history(const struct net *net, unsigned node)
@@ -251,7 +284,8 @@ static bool may_wipe(const struct campaign *campaign, unsigned node)
             return false;
         }
     }
-    return net->nodes_count > 1 && campaign->wiped < 0;
+    // A lost disk is a lost file: what it alone had confirmed after a forced quorum is gone.
+    return net->nodes_count > 1 && campaign->wiped < 0 && !campaign->may_force && !net->has_device;
 }
 
 static void act_crash(struct campaign *campaign, unsigned node)
@@ -273,13 +307,17 @@ static void act_fault(struct campaign *campaign)
 {
     struct net *net = campaign->net;
     unsigned node = any_node(campaign);
-    switch (roll(campaign, 8)) {
+    switch (roll(campaign, 9)) {
+    case 8:
+        act_decide(campaign, node);
+        break;
     case 6:
         net_flap_quorum(net, node);
         break;
     case 7:
         // The votes change under way, and are told to each node at another point of its deliveries.
-        if (!campaign->has_grown && net->nodes_count < NET_NODES_MAX && roll(campaign, 3) == 0) {
+        if (!campaign->has_grown && !net->has_device && net->nodes_count < NET_NODES_MAX &&
+            roll(campaign, 3) == 0) {
             campaign->has_grown = true;
             net_add_node(net);
             net_start(net, net->nodes_count - 1);
@@ -298,6 +336,8 @@ static void act_fault(struct campaign *campaign)
         if (net->nodes[node].is_alive) {
             act_crash(campaign, node);
         } else {
+            net->nodes[node].lowest_format = 1;
+            net->nodes[node].highest_format = (uint8_t)(1 + roll(campaign, 2));
             net_start(net, node);
         }
         break;
@@ -380,11 +420,25 @@ static void mend(struct campaign *campaign)
     campaign->wiped = -1;
 }
 
+static bool is_set_aside(const struct net *net, const char *key)
+{
+    for (unsigned i = 0; i < NET_NODES_MAX; i++) {
+        if (map_has(&net->nodes[i].aside, key)) {
+            return true;
+        }
+    }
+    return false;
+}
+
 static void check_write(struct campaign *campaign, const struct net_request *request)
 {
     struct net *net = campaign->net;
     bool is_unknown = request->answer.code == -ETIMEDOUT || request->answer.code == -EPIPE;
     if (is_unknown || strncmp(request->key, "key/", 4) != 0) {
+        return;
+    }
+    if (net->is_forced && request->answer.code == 0 && is_set_aside(net, request->key)) {
+        coverage.only_aside += net_value(net, 0, request->key, NULL) == NULL ? 1 : 0;
         return;
     }
     for (unsigned i = 0; i < net->nodes_count; i++) {
@@ -451,9 +505,17 @@ static void check_all(struct campaign *campaign)
             check_write(campaign, request);
         }
     }
+    check_leases(campaign);
+    if (net->is_forced) {
+        return; // two histories were one too many for the rest
+    }
+    for (unsigned i = 0; i < net->nodes_count; i++) {
+        if (net->nodes[i].asides_count > 0) {
+            net_fail(net, "node %u: set aside without a forced quorum", i + 1);
+        }
+    }
     check_counter(campaign);
     check_told(campaign);
-    check_leases(campaign);
     // INV-4: what was written under a term was written before any later term was granted.
     for (size_t i = 0; i < campaign->guarded_count; i++) {
         for (size_t n = 0; n < campaign->terms_count; n++) {
@@ -495,6 +557,11 @@ static void campaign_run(uint64_t seed)
     campaign->large = alloc_zero(LARGE_BYTES + 1);
     memset(campaign->large, 'x', LARGE_BYTES);
     (void)snprintf(net->label, sizeof(net->label), "seed %" PRIu64, seed);
+    uint64_t mode = roll(campaign, 4);
+    if (mode == 0) {
+        net_give_device(net, 0);
+    }
+    campaign->may_force = mode == 1;
     net->tell_quorum_late = roll(campaign, 3) == 0;
     net->on_answer = on_answer;
     net->on_event = on_event;
@@ -508,7 +575,8 @@ static void campaign_run(uint64_t seed)
         }
         mend(campaign);
         check_all(campaign);
-        campaign->has_grown = half == 0 && roll(campaign, 2) == 0;
+        campaign->has_grown =
+            half == 0 && roll(campaign, 2) == 0 && !net->has_device && !campaign->may_force;
         if (campaign->has_grown) {
             change_nodes(campaign);
         }
@@ -529,9 +597,11 @@ static void campaigns_keep_every_promise(void **state)
     }
     print_message("# committed %" PRIu64 ", unknown %" PRIu64 ", refused %" PRIu64
                   ", grants %" PRIu64 ", breaks %" PRIu64 ", resyncs %" PRIu64 ", epochs %" PRIu64
-                  ", blocked %" PRIu64 "\n",
+                  ", blocked %" PRIu64 ", by device %" PRIu64 ", forced %" PRIu64
+                  ", set aside %" PRIu64 ", only there %" PRIu64 "\n",
                   coverage.committed, coverage.unknown, coverage.refused, coverage.grants,
-                  coverage.breaks, coverage.resyncs, coverage.epochs, coverage.blocked);
+                  coverage.breaks, coverage.resyncs, coverage.epochs, coverage.blocked,
+                  coverage.by_device, coverage.forced, coverage.asides, coverage.only_aside);
 }
 
 int main(int argc, char **argv)

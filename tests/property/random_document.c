@@ -13,6 +13,7 @@
 #include "common/base/strbuf.h"
 #include "common/base/utf8.h"
 #include "common/model/command.h"
+#include "common/model/fence_config.h"
 #include "common/model/guest.h"
 #include "common/model/lrm_status.h"
 #include "common/model/manager_status.h"
@@ -259,6 +260,17 @@ struct manager_status *random_manager_status(struct random_source *source)
     return status;
 }
 
+struct lrm_result *random_lrm_result(struct random_source *source)
+{
+    struct lrm_result *result = arena_new_of(source->arena, struct lrm_result);
+    result->uid = random_text(source, RANDOM_TEXT_MAX);
+    result->sid = random_sid(source);
+    result->state = (enum svc_state)random_below(source, SVC_STATE_MAX);
+    result->exit_code = (int64_t)random_below(source, 10) - 1;
+    result->reason = random_text_or_null(source);
+    return result;
+}
+
 struct lrm_status *random_lrm_status(struct random_source *source)
 {
     struct lrm_status *status = lrm_status_new(source->arena);
@@ -267,12 +279,7 @@ struct lrm_status *random_lrm_status(struct random_source *source)
     status->timestamp_s = (int64_t)(prng_next(source->prng) & INT64_MAX);
     size_t count = random_below(source, 5);
     for (size_t i = 0; i < count; i++) {
-        struct lrm_result *result = arena_new_of(source->arena, struct lrm_result);
-        result->uid = random_text(source, RANDOM_TEXT_MAX);
-        result->sid = random_sid(source);
-        result->state = (enum svc_state)random_below(source, SVC_STATE_MAX);
-        result->exit_code = (int64_t)random_below(source, 10) - 1;
-        result->reason = random_text_or_null(source);
+        struct lrm_result *result = random_lrm_result(source);
         map_put(&status->results, result->uid, result);
     }
     return status;
@@ -349,4 +356,57 @@ struct rule_set *random_rules(struct random_source *source)
         map_put(&set->rules, rule->id, rule);
     }
     return set;
+}
+
+// Printable text of one line without blanks at its ends.
+static const char *random_line(struct random_source *source)
+{
+    struct strbuf text CLEANUP(strbuf_done) = {0};
+    size_t count = random_below(source, RANDOM_TEXT_MAX + 1);
+    for (size_t i = 0; i < count; i++) {
+        bool end = i == 0 || i + 1 == count;
+        strbuf_append_char(&text, (char)(end ? '!' + (char)random_below(source, 94)
+                                             : ' ' + (char)random_below(source, 95)));
+    }
+    return arena_strdup(source->arena, strbuf_text(&text));
+}
+
+static struct fence_device *random_fence_device(struct random_source *source, const char *name)
+{
+    static const char *const agents[] = {"fence_ipmilan", "fence_apc", "fence_x-1"};
+    static const char *const plugs[] = {"1", "a:b", "blade/3", "ä"};
+    struct fence_device *device = fence_device_new(source->arena, name);
+    device->agent = agents[random_below(source, ARRAY_SIZE(agents))];
+    device->level = 1 + (int64_t)random_below(source, FENCE_LEVEL_MAX);
+    device->delay_s = random_flip(source) ? 0 : (int64_t)random_below(source, FENCE_DELAY_MAX_S);
+    device->timeout_s = 1 + (int64_t)random_below(source, FENCE_TIMEOUT_MAX_S);
+    device->disabled = random_flip(source);
+    size_t nodes = 1 + random_below(source, 3);
+    for (size_t i = 0; i < nodes; i++) {
+        const char *plug = plugs[random_below(source, ARRAY_SIZE(plugs))];
+        map_put(&device->nodes, random_node(source),
+                random_flip(source) ? arena_strdup(source->arena, plug) : NULL);
+    }
+    size_t params = random_below(source, 4);
+    for (size_t i = 0; i < params; i++) {
+        const char *key = arena_printf(source->arena, "p_%" PRIu64, random_below(source, 9));
+        map_put(&device->params, key, arena_strdup(source->arena, random_line(source)));
+    }
+    return device;
+}
+
+struct fence_config *random_fence_config(struct random_source *source)
+{
+    struct fence_config *config = fence_config_new(source->arena);
+    size_t count = random_below(source, 4);
+    for (size_t i = 0; i < count; i++) {
+        const char *name = arena_printf(source->arena, "d%" PRIu64, random_below(source, 20));
+        name = strlen(name) > 1 ? name : "dx";
+        map_put(&config->devices, name, random_fence_device(source, name));
+    }
+    if (random_flip(source)) {
+        config->self_test_interval_s =
+            FENCE_SELF_TEST_MIN_S + (int64_t)random_below(source, 100000);
+    }
+    return config;
 }

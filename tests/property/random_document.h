@@ -9,9 +9,11 @@
 
 struct arena;
 struct command;
+struct fence_config;
 struct group_set;
 struct guest;
 struct json;
+struct lrm_result;
 struct lrm_status;
 struct manager_status;
 struct prng;
@@ -35,7 +37,9 @@ struct resource *random_resource(struct random_source *source) WARN_UNUSED;
 struct guest *random_guest(struct random_source *source) WARN_UNUSED;
 struct service *random_service(struct random_source *source) WARN_UNUSED;
 struct manager_status *random_manager_status(struct random_source *source) WARN_UNUSED;
+struct lrm_result *random_lrm_result(struct random_source *source) WARN_UNUSED;
 struct lrm_status *random_lrm_status(struct random_source *source) WARN_UNUSED;
+struct fence_config *random_fence_config(struct random_source *source) WARN_UNUSED;
 struct command *random_command(struct random_source *source) WARN_UNUSED;
 // Rules over few nodes and resources, so that they touch each other.
 struct rule_set *random_rules(struct random_source *source) WARN_UNUSED;

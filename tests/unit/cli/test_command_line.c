@@ -22,6 +22,9 @@ static int run_echo(struct cli *cli, struct error *err)
     for (size_t i = 0; i < count; i++) {
         cli_printf(cli, " +%s", values[i]);
     }
+    if (cli_has(cli, "tag")) {
+        cli_printf(cli, " tags='%s'", cli_text(cli, "tag"));
+    }
     cli_printf(cli, "%s\n", cli_has(cli, "count") ? " given" : "");
     return 0;
 }
@@ -59,6 +62,7 @@ static const struct cli_param params_echo[] = {
     {.name = "purge", .type = CLI_TYPE_BOOL, .about = "all"},
     {.name = "state", .type = CLI_TYPE_CHOICE, .choices = states, .about = "which"},
     {.name = "max_restart", .type = CLI_TYPE_INT, .max = 5, .about = "tries"},
+    {.name = "tag", .type = CLI_TYPE_TEXT, .many = true, .about = "may come again"},
     {.name = NULL},
 };
 
@@ -125,6 +129,11 @@ static const struct row rows[] = {
      {"add", "ct:100", "a", "--purge", "b"},
      0,
      "add ct:100 count=3 purge=1 state=- +a +b\n",
+     NULL},
+    {"an option several times",
+     {"add", "ct:100", "--tag", "a=1", "--tag=b", "--tag", "a=1"},
+     0,
+     "add ct:100 count=3 purge=0 state=- tags='a=1\nb\na=1'\n",
      NULL},
     {"end of options",
      {"add", "ct:100", "--", "--purge"},
@@ -241,19 +250,21 @@ static void command_line_typed_gives_output_and_status(void **state)
     }
 }
 
-static const char help_add[] = "usage: tool add <sid> [<more>...] [--count <N>] [--purge <0|1>]\n"
-                               "       [--state <started|stopped>] [--max_restart <N>]\n"
-                               "\n"
-                               "adds\n"
-                               "\n"
-                               "  <sid>                       what\n"
-                               "  <more>...                   others\n"
-                               "  --count <N>                 how many, 1 to 9 (default: 3)\n"
-                               "  --purge <0|1>               all\n"
-                               "  --state <started|stopped>   which\n"
-                               "  --max_restart <N>           tries, 0 to 5\n"
-                               "  --quiet <0|1>               print no results and no warnings\n"
-                               "  --help <0|1>                print this help\n";
+static const char help_add[] =
+    "usage: tool add <sid> [<more>...] [--count <N>] [--purge <0|1>]\n"
+    "       [--state <started|stopped>] [--max_restart <N>] [--tag <text>...]\n"
+    "\n"
+    "adds\n"
+    "\n"
+    "  <sid>                       what\n"
+    "  <more>...                   others\n"
+    "  --count <N>                 how many, 1 to 9 (default: 3)\n"
+    "  --purge <0|1>               all\n"
+    "  --state <started|stopped>   which\n"
+    "  --max_restart <N>           tries, 0 to 5\n"
+    "  --tag <text>...             may come again\n"
+    "  --quiet <0|1>               print no results and no warnings\n"
+    "  --help <0|1>                print this help\n";
 
 static const struct row help_rows[] = {
     {"help of a command", {"help", "add"}, 0, help_add, NULL},

@@ -77,7 +77,7 @@ static int change(struct fixture *f, const char *typed)
     return resource_change(f->arena, &f->session, &f->view, typed, &f->request, &f->err);
 }
 
-static int take_away(struct fixture *f, const char *typed, bool purge)
+static int take_away(struct fixture *f, const char *typed, enum resource_purge purge)
 {
     read_view(f);
     return resource_remove(f->arena, &f->session, &f->view, typed, purge, &f->err);
@@ -242,34 +242,65 @@ static void resource_removed_leaves_its_rules(void **state)
 {
     struct fixture *f = *state;
     fake_store_put(f->store, "config/rules", RULES);
-    assert_int_equal(take_away(f, "ct:101", true), 0);
+    assert_int_equal(take_away(f, "ct:101", RESOURCE_PURGE_CHECK), 0);
     assert_null(fake_store_get(f->store, "resource/ct:101"));
     assert_string_equal(fake_store_get(f->store, "config/rules"),
                         "resource-affinity: two\n\taffinity positive\n\tresources ct:100\n\n");
     assert_int_equal(fake_store_commits(f->store), 1);
 }
 
+// As long as ct:101 is there, three services that must be apart have three nodes in their rules;
+// the two others alone have one.
+#define RULES_NARROW                                                                               \
+    "node-affinity: narrow\n\tnodes node1\n\tresources ct:100,ct:102\n\n"                          \
+    "node-affinity: wide\n\tnodes node1,node2,node3\n\tresources ct:101\n\n"                       \
+    "resource-affinity: apart\n\taffinity negative\n\tresources ct:100,ct:101,ct:102\n\n"
+
+static void resource_whose_removal_breaks_a_rule_is_kept(void **state)
+{
+    struct fixture *f = *state;
+    fake_store_put(f->store, "config/rules", RULES_NARROW);
+    assert_refused(f, take_away(f, "ct:101", RESOURCE_PURGE_CHECK), -EINVAL,
+                   "rule 'apart' could not be used any more");
+    assert_string_equal(fake_store_get(f->store, "config/rules"), RULES_NARROW);
+    assert_non_null(fake_store_get(f->store, "resource/ct:101"));
+    assert_int_equal(take_away(f, "ct:101", RESOURCE_PURGE_FORCE), 0);
+    assert_null(strstr(fake_store_get(f->store, "config/rules"), "ct:101"));
+    assert_null(fake_store_get(f->store, "resource/ct:101"));
+}
+
+// What was in conflict before is nobody's fault now.
+static void resource_in_a_broken_rule_can_be_removed(void **state)
+{
+    struct fixture *f = *state;
+    fake_store_put(f->store, "config/rules",
+                   "node-affinity: one\n\tnodes node1\n\tresources ct:100,ct:101\n\n"
+                   "node-affinity: two\n\tnodes node2\n\tresources ct:100\n\n");
+    assert_int_equal(take_away(f, "ct:101", RESOURCE_PURGE_CHECK), 0);
+}
+
 static void resource_removed_without_purge_stays_in_rules(void **state)
 {
     struct fixture *f = *state;
     fake_store_put(f->store, "config/rules", RULES);
-    assert_int_equal(take_away(f, "ct:101", false), 0);
+    assert_int_equal(take_away(f, "ct:101", RESOURCE_PURGE_NO), 0);
     assert_string_equal(fake_store_get(f->store, "config/rules"), RULES);
 }
 
 static void resource_remove_refused_changes_nothing(void **state)
 {
     struct fixture *f = *state;
-    assert_refused(f, take_away(f, "ct:100", true), -ENOENT, "'ct:100' is not under HA");
+    assert_refused(f, take_away(f, "ct:100", RESOURCE_PURGE_CHECK), -ENOENT,
+                   "'ct:100' is not under HA");
     fake_store_put(f->store, "config/rules", "node-affinity: one\n\tcolour red\n\n");
-    assert_refused(f, take_away(f, "ct:101", true), -EINVAL, "rules: line 2");
+    assert_refused(f, take_away(f, "ct:101", RESOURCE_PURGE_CHECK), -EINVAL, "rules: line 2");
 }
 
 static void resource_whose_guest_is_gone_can_be_removed_by_number(void **state)
 {
     struct fixture *f = *state;
     fake_store_put(f->store, "guest/ct:101", NULL);
-    assert_int_equal(take_away(f, "101", true), 0);
+    assert_int_equal(take_away(f, "101", RESOURCE_PURGE_CHECK), 0);
     assert_null(fake_store_get(f->store, "resource/ct:101"));
 }
 
@@ -302,6 +333,8 @@ int main(void)
         TEST(resource_change_with_its_digest_is_done),
         TEST(resource_in_error_can_only_be_disabled),
         TEST(resource_removed_leaves_its_rules),
+        TEST(resource_whose_removal_breaks_a_rule_is_kept),
+        TEST(resource_in_a_broken_rule_can_be_removed),
         TEST(resource_removed_without_purge_stays_in_rules),
         TEST(resource_remove_refused_changes_nothing),
         TEST(resource_whose_guest_is_gone_can_be_removed_by_number),

@@ -82,8 +82,9 @@ static const char *lines(struct fixture *f)
 }
 
 #define MASTER               "\"node\":\"node1\""
-#define ACTIVE               "\"state\":\"active\",\"mode\":\"active\",\"results\":{}"
-#define IDLE                 "\"state\":\"wait_for_agent_lock\",\"mode\":\"active\",\"results\":{}"
+#define ACTIVE               "\"state\":\"active\",\"mode\":\"active\""
+#define IDLE                 "\"state\":\"wait_for_agent_lock\",\"mode\":\"active\""
+#define RESULT(sid)          "{\"exit_code\":0,\"sid\":\"" sid "\",\"state\":\"started\",\"uid\":\"u1\"}"
 #define SERVICE(node, state) "{\"node\":\"" node "\",\"state\":\"" state "\",\"uid\":\"u1\"}"
 #define RUNNING(node)        "{\"node\":\"" node "\",\"state\":\"started\",\"uid\":\"u1\",\"running\":1}"
 #define GUEST(sid, node)     "{\"sid\":\"" sid "\",\"node\":\"" node "\",\"config\":{}}"
@@ -329,6 +330,8 @@ static void documents_are_those_of_the_reference(void **state)
     struct fixture *f = *state;
     put_cluster(f);
     put(f, "manager/status", "{\"master_node\":\"node1\",\"node_status\":{\"node1\":\"online\"}}");
+    put(f, "live/result/node1/ct:100", RESULT("ct:100"));
+    put(f, "live/result/node9/ct:109", RESULT("ct:109"));
     read_view(f);
     struct json *all = status_documents(f->arena, &f->view);
     const struct json *manager = json_find(all, "manager_status");
@@ -339,7 +342,12 @@ static void documents_are_those_of_the_reference(void **state)
     assert_string_equal(json_find_string(manager, "master_node"), "node1");
     assert_int_equal(json_find(manager, "timestamp")->integer, NOW_S);
     assert_non_null(json_find(json_find(manager, "service_status"), "ct:100"));
-    assert_non_null(json_find(json_find(all, "lrm_status"), "node2"));
+    const struct json *lrms = json_find(all, "lrm_status");
+    assert_string_equal(json_to_text(f->arena, json_find(json_find(lrms, "node1"), "results")),
+                        "{\"u1\":{\"exit_code\":0,\"sid\":\"ct:100\",\"state\":\"started\"}}");
+    assert_string_equal(json_to_text(f->arena, json_find(json_find(lrms, "node2"), "results")),
+                        "{}");
+    assert_null(json_find(lrms, "node9"));
 }
 
 int main(void)

@@ -173,16 +173,64 @@ static void deleted_entries_are_forgotten_in_time_and_live_ones_never(void **sta
     client_cache_init(&cache);
     uint64_t since = 0;
     apply(*state, &cache, "t/live", "1", 1);
-    for (int i = 0; i < 20000; i++) {
+    for (int i = 0; i < 70000; i++) {
         struct arena *arena CLEANUP(arena_freep) = arena_new();
         const char *key = arena_printf(arena, "t/%05d", i);
         apply(arena, &cache, key, "x", 2 * i + 2);
         apply(arena, &cache, key, NULL, 2 * i + 3);
     }
-    assert_true(cache.entries.count < 10000);
+    assert_true(cache.entries.count < 40000);
     assert_string_equal(view(*state, &cache, "t/", &since), "t/live=1@1");
     since -= 2; // a reader that lags a little misses nothing
-    assert_string_equal(view(*state, &cache, "t/", &since), "t/19999=-@40001");
+    assert_string_equal(view(*state, &cache, "t/", &since), "t/69999=-@140001");
+    client_cache_done(&cache);
+}
+
+static void deletions_of_one_batch_are_told_however_many(void **state)
+{
+    enum { COUNT = 40000 };
+    struct client_cache cache;
+    client_cache_init(&cache);
+    struct change *changes = arena_array_of(*state, struct change, COUNT);
+    for (int i = 0; i < COUNT; i++) {
+        changes[i] = (struct change){arena_printf(*state, "live/t/%05d", i), "x", 1};
+    }
+    (void)load(*state, &cache, changes, COUNT, 1);
+    struct store_entries entries;
+    client_cache_read(&cache, "live/t/", 0, *state, &entries);
+    assert_int_equal(entries.count, COUNT);
+    uint64_t since = entries.version;
+    for (int i = 0; i < COUNT; i++) {
+        changes[i].value = NULL;
+        changes[i].version = 2;
+    }
+    (void)client_cache_apply(&cache, entries_of(*state, changes, COUNT), 2);
+    client_cache_read(&cache, "live/t/", since, *state, &entries);
+    assert_int_equal(entries.count, COUNT);
+    client_cache_done(&cache);
+}
+
+// Signs of life below "live/" come all the time; who reads another part there is told of its own.
+static void reader_below_live_misses_nothing_while_others_change(void **state)
+{
+    struct client_cache cache;
+    client_cache_init(&cache);
+    uint64_t results = 0;
+    uint64_t own = 0;
+    uint64_t all = 0;
+    assert_true(apply(*state, &cache, "live/result/n1/a", "1", 5));
+    assert_true(apply(*state, &cache, "live/lrm/n1", "1", 6));
+    assert_string_equal(view(*state, &cache, "live/result/", &results), "live/result/n1/a=1@5");
+    assert_string_equal(view(*state, &cache, "live/result/n1/", &own), "live/result/n1/a=1@5");
+    assert_string_equal(view(*state, &cache, "live/", &all),
+                        "live/lrm/n1=1@6 live/result/n1/a=1@5");
+    assert_true(apply(*state, &cache, "live/lrm/n1", "2", 7));
+    assert_string_equal(view(*state, &cache, "live/result/", &results), "");
+    assert_string_equal(view(*state, &cache, "live/", &all), "live/lrm/n1=2@7");
+    assert_true(apply(*state, &cache, "live/result/n1/a", NULL, 8));
+    assert_string_equal(view(*state, &cache, "live/result/", &results), "live/result/n1/a=-@8");
+    assert_string_equal(view(*state, &cache, "live/result/n1/", &own), "live/result/n1/a=-@8");
+    assert_string_equal(view(*state, &cache, "live/", &all), "live/result/n1/a=-@8");
     client_cache_done(&cache);
 }
 
@@ -196,6 +244,8 @@ int main(void)
         fixture_test(change_to_a_lower_version_is_not_missed),
         fixture_test(own_change_is_told_from_foreign_ones),
         fixture_test(deleted_entries_are_forgotten_in_time_and_live_ones_never),
+        fixture_test(deletions_of_one_batch_are_told_however_many),
+        fixture_test(reader_below_live_misses_nothing_while_others_change),
     };
     return cmocka_run_group_tests_name("client_cache", tests, NULL, NULL);
 }

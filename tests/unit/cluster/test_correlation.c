@@ -119,6 +119,16 @@ static const struct row rows[] = {
      true,
      3,
      false},
+    {"the quorum device's vote makes up for a node",
+     {{STEP_GROUP, 1, 0, 0}, {STEP_RING, 1, 8, 0}, {STEP_VOTES, 2, 3, 11}, {STEP_QUORUM, 1, 8, 1}},
+     true,
+     1,
+     true},
+    {"the quorum device has given its vote to others, and Corosync does not know it yet",
+     {{STEP_GROUP, 1, 0, 0}, {STEP_RING, 1, 8, 0}, {STEP_VOTES, 2, 3, 10}, {STEP_QUORUM, 1, 8, 1}},
+     true,
+     1,
+     false},
     {"we are not in the group (any more): alone",
      {{STEP_GROUP, 2, 3, 0}, {STEP_RING, 1, 8, 0}, {STEP_VOTES, 2, 3, 0}, {STEP_QUORUM, 1, 8, 1}},
      true,
@@ -149,7 +159,10 @@ static void step_run(struct correlation *correlation, const struct step *step)
         correlation_quorum(correlation, ring, step->c != 0);
         break;
     case STEP_VOTES:
-        correlation_votes(correlation, step->a, step->b);
+        correlation_take_votes(correlation, &(struct correlation_votes){.quorum = step->a,
+                                                                        .expected = step->b,
+                                                                        .device = step->c / 10,
+                                                                        .cast = step->c % 10});
         break;
     case STEP_END:
         break;
@@ -178,6 +191,44 @@ static void configuration_follows_from_what_was_told(void **state)
         if (told != row->told || got.count != row->members || got.quorate != row->quorate) {
             fail_msg("%s: told %d, %zu members, quorate %d", row->name, told, got.count,
                      got.quorate);
+        }
+    }
+}
+
+static void votes_of_a_device_are_none_of_the_nodes(void **state)
+{
+    (void)state;
+    const struct {
+        const char *name;
+        struct correlation_votes votes;
+        uint32_t quorum, expected, device;
+        bool forced;
+    } table[] = {
+        {"two nodes", {.quorum = 2, .expected = 3, .device = 1, .cast = 1}, 2, 2, 1, false},
+        {"the device is elsewhere", {.quorum = 2, .expected = 3, .device = 1}, 2, 2, 0, false},
+        {"an operator expects one", {.quorum = 1, .expected = 1, .device = 1}, 1, 1, 0, true},
+        {"no device", {.quorum = 2, .expected = 2}, 2, 2, 0, false},
+    };
+    static const struct transport_node list[] = {
+        {.id = 1, .name = "n1", .votes = 1},
+        {.id = 2, .name = "n2", .votes = 1},
+        {.id = 3, .name = "n3", .votes = 0}, // joins
+    };
+    for (size_t i = 0; i < ARRAY_SIZE(table); i++) {
+        struct correlation correlation;
+        struct correlation_member group[] = {{1, 9}};
+        struct replica_member members[REPLICA_MEMBERS_MAX];
+        struct transport_nodes nodes = {.nodes = list, .count = ARRAY_SIZE(list)};
+        struct replica_configuration got = {0};
+        correlation_init(&correlation, 1);
+        correlation_group(&correlation, group, ARRAY_SIZE(group), false);
+        correlation_ring(&correlation, (struct correlation_ring){.node = 1, .sequence = 8});
+        correlation_take_votes(&correlation, &table[i].votes);
+        assert_true(correlation_get(&correlation, &nodes, members, &got));
+        if (got.quorum_votes != table[i].quorum || got.expected_votes != table[i].expected ||
+            got.device_votes != table[i].device || got.forced != table[i].forced) {
+            fail_msg("%s: quorum %u, expected %u, device %u", table[i].name, got.quorum_votes,
+                     got.expected_votes, got.device_votes);
         }
     }
 }
@@ -211,6 +262,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(configuration_follows_from_what_was_told),
         cmocka_unit_test(members_are_sorted_and_rings_differ),
+        cmocka_unit_test(votes_of_a_device_are_none_of_the_nodes),
     };
     return cmocka_run_group_tests_name("correlation", tests, NULL, NULL);
 }

@@ -190,6 +190,19 @@ static void large_transaction_travels_in_parts(void **state)
     net_free(net);
 }
 
+static void last_of_several_writes_of_one_key_wins(void **state)
+{
+    (void)state;
+    struct net *net = serving_net(3);
+    const struct replica_op ops[] = {
+        {"b", "1", 1, STORE_ABSENT}, {"a", "1", 1, STORE_ABSENT}, {"b", "2", 1, STORE_ABSENT}};
+    assert_int_equal(code_of_txn(net, ops, ARRAY_SIZE(ops)), 0);
+    assert_string_equal(net_value(net, 2, "b", NULL), "2");
+    assert_string_equal(net_value(net, 2, "a", NULL), "1");
+    net_check_equal(net);
+    net_free(net);
+}
+
 // --- refusing ------------------------------------------------------------------------------------
 
 static void writes_that_no_store_accepts_are_refused(void **state)
@@ -418,6 +431,7 @@ int main(void)
         cmocka_unit_test(idle_cluster_sends_and_writes_nothing),
         cmocka_unit_test(volatile_write_reaches_no_disk_and_waits_for_none),
         cmocka_unit_test(large_transaction_travels_in_parts),
+        cmocka_unit_test(last_of_several_writes_of_one_key_wins),
         cmocka_unit_test(writes_that_no_store_accepts_are_refused),
         cmocka_unit_test(write_expecting_another_version_is_refused),
         cmocka_unit_test(refused_writer_can_see_why),

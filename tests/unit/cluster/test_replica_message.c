@@ -20,15 +20,22 @@ static const struct message_participant participants[] = {{1, 11, 3}, {2, UINT64
 
 static const struct message messages[] = {
     {.kind = MESSAGE_STATE,
+     .format = 1,
      .boot_id = UINT64_MAX,
      .ring = 7,
      .epoch = 8,
-     .state = {.attempt = 9,
+     .state = {.formats = {1, 3},
+               .device = true,
+               .attempt = 9,
                .promised = 10,
                .quorum = 2,
                .expected = 3,
-               .streams = {{UINT64_C(10) << 40 | 5, 77}, {0, 0}}}},
+               .exclusive = 88,
+               .streams = {{UINT64_C(10) << 40 | 5, 77}, {0, 0}},
+               .extension = "later",
+               .extension_bytes = 5}},
     {.kind = MESSAGE_DECISION,
+     .format = 1,
      .boot_id = 1,
      .decision = {.epoch = 11,
                   .leases_known = true,
@@ -37,15 +44,19 @@ static const struct message messages[] = {
                   .streams = {{12, 13}, {0, 0}},
                   .participants = participants,
                   .participants_count = 2}},
-    {.kind = MESSAGE_DECISION, .decision = {.transfer = {false, true}}},
-    {.kind = MESSAGE_PROMISE, .boot_id = 1, .ring = 2, .epoch = 3},
-    {.kind = MESSAGE_READY, .boot_id = 1, .ring = 2, .epoch = 3},
+    {.kind = MESSAGE_DECISION, .format = 1, .decision = {.transfer = {false, true}}},
+    {.kind = MESSAGE_PROMISE, .format = 1, .boot_id = 1, .ring = 2, .epoch = 3},
+    {.kind = MESSAGE_READY, .format = 1, .boot_id = 1, .ring = 2, .epoch = 3},
     {.kind = MESSAGE_SNAPSHOT,
+     .format = 1,
      .part = {.stream = STREAM_VOLATILE, .part = 1, .parts = 2, .bytes = "abc", .size_bytes = 3}},
-    {.kind = MESSAGE_SNAPSHOT, .part = {.stream = STREAM_DURABLE, .parts = 1, .bytes = ""}},
+    {.kind = MESSAGE_SNAPSHOT,
+     .format = 1,
+     .part = {.stream = STREAM_DURABLE, .parts = 1, .bytes = ""}},
     {.kind = MESSAGE_MUTATION,
+     .format = 1,
      .part = {.sequence = 5, .part = 0, .parts = 1, .bytes = "\0x", .size_bytes = 2}},
-    {.kind = MESSAGE_ACK, .acks = {UINT64_C(1) << 60, 4}},
+    {.kind = MESSAGE_ACK, .format = 1, .acks = {UINT64_C(1) << 60, 4}},
 };
 
 struct bytes {
@@ -66,12 +77,19 @@ static void message_reads_back_as_written(void **state)
     for (size_t i = 0; i < ARRAY_SIZE(messages); i++) {
         struct bytes bytes = formatted(arena, &messages[i]);
         struct message read;
-        assert_int_equal(message_parse(bytes.data, bytes.size_bytes, arena, &read), 0);
+        assert_int_equal(message_parse(bytes.data, bytes.size_bytes, NULL, arena, &read), 0);
         assert_int_equal(read.kind, messages[i].kind);
         assert_int_equal(read.boot_id, messages[i].boot_id);
         assert_int_equal(read.ring, messages[i].ring);
         assert_int_equal(read.epoch, messages[i].epoch);
-        assert_memory_equal(&read.state, &messages[i].state, sizeof(read.state));
+        assert_int_equal(read.format, messages[i].format);
+        assert_int_equal(read.state.attempt, messages[i].state.attempt);
+        assert_int_equal(read.state.exclusive, messages[i].state.exclusive);
+        assert_int_equal(read.state.device, messages[i].state.device);
+        assert_memory_equal(&read.state.formats, &messages[i].state.formats,
+                            sizeof(read.state.formats));
+        assert_memory_equal(&read.state.streams, &messages[i].state.streams,
+                            sizeof(read.state.streams));
         assert_memory_equal(&read.acks, &messages[i].acks, sizeof(read.acks));
         struct bytes again = formatted(arena, &read);
         assert_int_equal(again.size_bytes, bytes.size_bytes);
@@ -84,7 +102,7 @@ static void decision_reads_back_with_its_participants(void **state)
     struct arena *arena = *state;
     struct bytes bytes = formatted(arena, &messages[1]);
     struct message read;
-    assert_int_equal(message_parse(bytes.data, bytes.size_bytes, arena, &read), 0);
+    assert_int_equal(message_parse(bytes.data, bytes.size_bytes, NULL, arena, &read), 0);
     assert_true(read.decision.leases_known);
     assert_true(read.decision.transfer[STREAM_DURABLE]);
     assert_false(read.decision.transfer[STREAM_VOLATILE]);
@@ -102,11 +120,11 @@ static void message_cut_or_lengthened_is_refused(void **state)
         struct message read = {.epoch = 42};
         for (size_t size_bytes = 0; size_bytes < bytes.size_bytes; size_bytes++) {
             char *cut = alloc_memdup(bytes.data, size_bytes); // so that reading beyond is seen
-            assert_int_equal(message_parse(cut, size_bytes, arena, &read), -EBADMSG);
+            assert_int_equal(message_parse(cut, size_bytes, NULL, arena, &read), -EBADMSG);
             free(cut);
         }
         char *longer = arena_memdup(arena, bytes.data, bytes.size_bytes);
-        assert_int_equal(message_parse(longer, bytes.size_bytes + 1, arena, &read), -EBADMSG);
+        assert_int_equal(message_parse(longer, bytes.size_bytes + 1, NULL, arena, &read), -EBADMSG);
         assert_int_equal(read.epoch, 42);
     }
 }
@@ -120,12 +138,24 @@ static void message_with_a_wrong_byte_is_refused(void **state)
         unsigned char byte;
         int code;
     } rows[] = {
-        {"magic", 0, 0, 0, -EBADMSG},          {"format", 0, 4, 2, -EPROTONOSUPPORT},
-        {"kind 0", 0, 5, 0, -EBADMSG},         {"kind too high", 0, 5, MESSAGE_KIND_MAX, -EBADMSG},
-        {"reserved", 0, 6, 1, -EBADMSG},       {"flags", 1, 40, 8, -EBADMSG},
-        {"participants", 1, 81, 65, -EBADMSG}, {"order of participants", 1, 83, 2, -EBADMSG},
-        {"stream", 5, 32, 2, -EBADMSG},        {"part", 5, 33, 2, -EBADMSG},
-        {"parts", 5, 39, 1, -EBADMSG},         {"size", 5, 41, 4, -EBADMSG},
+        {"magic", 0, 0, 0, -EBADMSG},
+        {"format of a state", 0, 4, 2, -EPROTONOSUPPORT},
+        {"format", 1, 4, 2, -EPROTONOSUPPORT},
+        {"no format", 1, 4, 0, -EBADMSG},
+        {"kind 0", 0, 5, 0, -EBADMSG},
+        {"kind too high", 1, 5, MESSAGE_KIND_MAX, -EBADMSG},
+        {"reserved", 0, 6, 1, -EBADMSG},
+        {"no lowest format", 0, 32, 0, -EBADMSG},
+        {"lowest format above the highest", 0, 32, 4, -EBADMSG},
+        {"flags of a state", 0, 34, 4, -EBADMSG},
+        {"flags", 1, 40, 16, -EBADMSG},
+        {"participants", 1, 81, 65, -EBADMSG},
+        {"order of participants", 1, 83, 2, -EBADMSG},
+        {"stream", 5, 32, 2, -EBADMSG},
+        {"recent", 5, 33, 2, -EBADMSG},
+        {"part", 5, 34, 2, -EBADMSG},
+        {"parts", 5, 40, 1, -EBADMSG},
+        {"size", 5, 42, 4, -EBADMSG},
     };
     for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
         struct bytes bytes = formatted(arena, &messages[rows[i].message]);
@@ -134,8 +164,89 @@ static void message_with_a_wrong_byte_is_refused(void **state)
         assert_true(rows[i].offset < bytes.size_bytes);
         changed[rows[i].offset] = (char)rows[i].byte;
         fixture_row(rows[i].name,
-                    message_parse(changed, bytes.size_bytes, arena, &read) == rows[i].code);
+                    message_parse(changed, bytes.size_bytes, NULL, arena, &read) == rows[i].code);
     }
+}
+
+// Format 1 as it went out into the world. Who changes these bytes makes another format.
+static void format_1_has_the_bytes_it_had(void **state)
+{
+    struct arena *arena = *state;
+    const struct {
+        size_t message;
+        const char *hex;
+    } rows[] = {
+        {0, "4848415201010000ffffffffffffffff07000000000000000800000000000000010301090000"
+            "00000000000a000000000000000200000003000000580000000000000005000000000a00004d"
+            "0000000000000000000000000000000000000000000000050000006c61746572"},
+        {1, "48484152010200000100000000000000000000000000000000000000000000000b0000000000"
+            "00000302000000000000000c000000000000000d000000000000000000000000000000000000"
+            "00000000000200010000000b00000000000000030000000000000002000000ffffffffffffff"
+            "ff0400000000000000"},
+        {2, "4848415201020000000000000000000000000000000000000000000000000000000000000000"
+            "0000040000000000000000000000000000000000000000000000000000000000000000000000"
+            "00000000000000"},
+        {3, "4848415201030000010000000000000002000000000000000300000000000000"},
+        {4, "4848415201050000010000000000000002000000000000000300000000000000"},
+        {5, "4848415201040000000000000000000000000000000000000000000000000000010001000000"
+            "0200000003000000616263"},
+        {6, "4848415201040000000000000000000000000000000000000000000000000000000000000000"
+            "0100000000000000"},
+        {7, "4848415201060000000000000000000000000000000000000000000000000000050000000000"
+            "00000000000001000000020000000078"},
+        {8, "4848415201070000000000000000000000000000000000000000000000000000000000000000"
+            "00100400000000000000"},
+    };
+    for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
+        struct bytes bytes = formatted(arena, &messages[rows[i].message]);
+        struct strbuf hex CLEANUP(strbuf_done) = {0};
+        for (size_t n = 0; n < bytes.size_bytes; n++) {
+            strbuf_appendf(&hex, "%02x", ((const unsigned char *)bytes.data)[n]);
+        }
+        assert_string_equal(strbuf_text(&hex), rows[i].hex);
+    }
+    struct strbuf request CLEANUP(strbuf_done) = {0};
+    struct strbuf hex CLEANUP(strbuf_done) = {0};
+    const struct replica_op ops[] = {{"a", "v", 1, STORE_ABSENT}, {"b", NULL, 0, STORE_ANY}};
+    mutation_format(&(struct replica_request){.kind = REPLICA_REQUEST_TXN,
+                                              .lease = "l",
+                                              .owner = "o",
+                                              .term = 3,
+                                              .ops = ops,
+                                              .ops_count = 2},
+                    &request);
+    for (size_t n = 0; n < request.size_bytes; n++) {
+        strbuf_appendf(&hex, "%02x", (unsigned char)request.text[n]);
+    }
+    assert_string_equal(
+        strbuf_text(&hex),
+        "0001006c01006f03000000000000000000000000000000020000000101006100000000000000"
+        "00010000007602010062ffffffffffffffff");
+}
+
+// A later version's state is read, whatever that adds to it, and so is the header of all it sends.
+static void state_and_headers_of_later_formats_are_read(void **state)
+{
+    struct arena *arena = *state;
+    struct message later = messages[0];
+    struct message read;
+    later.state.formats = (struct message_formats){7, 9};
+    later.state.extension = "what nobody knows yet";
+    later.state.extension_bytes = strlen(later.state.extension);
+    struct bytes bytes = formatted(arena, &later);
+    assert_int_equal(message_parse(bytes.data, bytes.size_bytes, NULL, arena, &read), 0);
+    assert_int_equal(read.state.formats.lowest, 7);
+    assert_int_equal(read.state.formats.highest, 9);
+    assert_memory_equal(formatted(arena, &read).data, bytes.data, bytes.size_bytes);
+    later = messages[1];
+    later.format = 9;
+    bytes = formatted(arena, &later);
+    assert_int_equal(message_parse(bytes.data, bytes.size_bytes, NULL, arena, &read),
+                     -EPROTONOSUPPORT);
+    assert_int_equal(message_parse_header(bytes.data, bytes.size_bytes, &read), 0);
+    assert_int_equal(read.kind, MESSAGE_DECISION);
+    assert_int_equal(read.format, 9);
+    assert_int_equal(message_parse_header(bytes.data, 31, &read), -EBADMSG);
 }
 
 static void request_reads_back_as_written(void **state)
@@ -250,6 +361,8 @@ int main(void)
         fixture_test(decision_reads_back_with_its_participants),
         fixture_test(message_cut_or_lengthened_is_refused),
         fixture_test(message_with_a_wrong_byte_is_refused),
+        fixture_test(format_1_has_the_bytes_it_had),
+        fixture_test(state_and_headers_of_later_formats_are_read),
         fixture_test(request_reads_back_as_written),
         fixture_test(request_with_a_forged_count_reserves_nothing),
         fixture_test(history_reads_back_with_the_same_sum),

@@ -5,7 +5,6 @@
 #include <errno.h>
 #include <signal.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
@@ -15,56 +14,9 @@
 #include "cluster/storage/store_file.h"
 #include "common/base/arena.h"
 #include "common/base/error.h"
-#include "common/base/strbuf.h"
 #include "common/host/file.h"
+#include "tests/lib/store_place.h"
 #include "tests/lib/test.h"
-
-struct place {
-    struct arena *arena;
-    char *folder;
-    char *path;
-};
-
-static int place_make(void **state)
-{
-    struct arena *arena = arena_new();
-    struct place *place = arena_new_of(arena, struct place);
-    const char *base = getenv("TMPDIR");
-    place->arena = arena;
-    place->folder = arena_printf(arena, "%s/store-file.XXXXXX", base != NULL ? base : "/tmp");
-    if (mkdtemp(place->folder) == NULL) {
-        return -1;
-    }
-    place->path = arena_printf(arena, "%s/store.db", place->folder);
-    *state = place;
-    return 0;
-}
-
-static int place_remove(void **state)
-{
-    struct place *place = *state;
-    char *command = arena_printf(place->arena, "rm -rf '%s'", place->folder);
-    int r = system(command);
-    arena_free(place->arena);
-    return r;
-}
-
-static struct replica_row row_of(const char *key, const char *value, uint64_t version)
-{
-    return (struct replica_row){
-        .key = key,
-        .value = value,
-        .size_bytes = value != NULL ? strlen(value) : 0,
-        .version = version,
-    };
-}
-
-static void must(int r, const struct error *err)
-{
-    if (r < 0) {
-        fail_msg("%s", err->text);
-    }
-}
 
 // Batch n sets "a" to n, writes "row-n" with a long value, and deletes "row-(n-2)".
 static int batch_write(struct store_file *file, uint64_t n, int stop_after, struct error *err)
@@ -73,9 +25,9 @@ static int batch_write(struct store_file *file, uint64_t n, int stop_after, stru
     char *number = arena_printf(arena, "%d", (int)n);
     char *longer = arena_printf(arena, "%0*d", 3000, (int)n);
     struct replica_row rows[3] = {
-        row_of("a", number, n),
-        row_of(arena_printf(arena, "row-%d", (int)n), longer, n),
-        row_of(arena_printf(arena, "row-%d", (int)n - 2), NULL, n),
+        store_place_row("a", number, n),
+        store_place_row(arena_printf(arena, "row-%d", (int)n), longer, n),
+        store_place_row(arena_printf(arena, "row-%d", (int)n - 2), NULL, n),
     };
     int step = 0;
     int r = store_file_begin(file, false, err);
@@ -97,84 +49,60 @@ static int batch_write(struct store_file *file, uint64_t n, int stop_after, stru
     return r;
 }
 
-// What a loaded file says, as one text; NULL and the error when it is not sound.
-static char *content_of(struct arena *arena, const char *path, uint64_t *ret_version,
-                        struct error *err)
-{
-    struct store_file *file CLEANUP(store_file_closep) = NULL;
-    struct store_label label;
-    const struct replica_row *rows;
-    size_t count;
-    if (store_file_open(path, &file, err) < 0 ||
-        store_file_load(file, arena, &label, &rows, &count, err) < 0) {
-        return NULL;
-    }
-    struct strbuf text CLEANUP(strbuf_done) = {0};
-    strbuf_appendf(&text, "%d %d %s\n", (int)label.epoch, (int)label.last_version, label.history);
-    for (size_t i = 0; i < count; i++) {
-        strbuf_appendf(&text, "%s %d %s\n", rows[i].key, (int)rows[i].version,
-                       rows[i].value != NULL ? rows[i].value : "(deleted)");
-    }
-    if (ret_version != NULL) {
-        *ret_version = label.last_version;
-    }
-    return arena_strdup(arena, strbuf_text(&text));
-}
-
 static void file_fill(const char *path, uint64_t batches)
 {
     struct error err = {0};
     struct store_file *file CLEANUP(store_file_closep) = NULL;
-    must(store_file_open(path, &file, &err), &err);
-    must(store_file_label(file, "cluster-1", &err), &err);
+    store_place_must(store_file_open(path, &file, &err), &err);
+    store_place_must(store_file_label(file, "cluster-1", &err), &err);
     for (uint64_t n = 1; n <= batches; n++) {
-        must(batch_write(file, n, -1, &err), &err);
+        store_place_must(batch_write(file, n, -1, &err), &err);
     }
 }
 
 static void new_file_is_empty(void **state)
 {
-    struct place *place = *state;
+    struct store_place *place = *state;
     struct error err = {0};
-    assert_string_equal(content_of(place->arena, place->path, NULL, &err), "0 0 \n");
+    assert_string_equal(store_place_content(place->arena, place->path, NULL, &err), "0 0 \n");
 }
 
 static void reopened_file_has_rows_and_label(void **state)
 {
-    struct place *place = *state;
+    struct store_place *place = *state;
     struct error err = {0};
     struct store_file *file = NULL;
-    must(store_file_open(place->path, &file, &err), &err);
-    struct replica_row rows[2] = {row_of("k1", "v", 3), row_of("k2", NULL, 4)};
-    must(store_file_begin(file, false, &err), &err);
-    must(store_file_put(file, &rows[0], &err), &err);
-    must(store_file_put(file, &rows[1], &err), &err);
-    must(store_file_commit(file, 2, 4, &err), &err);
-    must(store_file_label(file, "h", &err), &err);
+    store_place_must(store_file_open(place->path, &file, &err), &err);
+    struct replica_row rows[2] = {store_place_row("k1", "v", 3), store_place_row("k2", NULL, 4)};
+    store_place_must(store_file_begin(file, false, &err), &err);
+    store_place_must(store_file_put(file, &rows[0], &err), &err);
+    store_place_must(store_file_put(file, &rows[1], &err), &err);
+    store_place_must(store_file_commit(file, 2, 4, &err), &err);
+    store_place_must(store_file_label(file, "h", &err), &err);
     store_file_close(file);
-    assert_string_equal(content_of(place->arena, place->path, NULL, &err),
+    assert_string_equal(store_place_content(place->arena, place->path, NULL, &err),
                         "2 4 h\nk1 3 v\nk2 4 (deleted)\n");
 }
 
 static void replace_all_forgets_former_rows(void **state)
 {
-    struct place *place = *state;
+    struct store_place *place = *state;
     struct error err = {0};
     file_fill(place->path, 3);
     struct store_file *file = NULL;
-    must(store_file_open(place->path, &file, &err), &err);
-    must(store_file_begin(file, true, &err), &err);
-    struct replica_row row = row_of("only", "x", 9);
-    must(store_file_put(file, &row, &err), &err);
-    must(store_file_commit(file, 8, 9, &err), &err);
+    store_place_must(store_file_open(place->path, &file, &err), &err);
+    store_place_must(store_file_begin(file, true, &err), &err);
+    struct replica_row row = store_place_row("only", "x", 9);
+    store_place_must(store_file_put(file, &row, &err), &err);
+    store_place_must(store_file_commit(file, 8, 9, &err), &err);
     store_file_close(file);
-    assert_string_equal(content_of(place->arena, place->path, NULL, &err),
+    assert_string_equal(store_place_content(place->arena, place->path, NULL, &err),
                         "8 9 cluster-1\nonly 9 x\n");
 }
 
 static void process_killed_between_calls_leaves_whole_batches(void **state)
 {
-    struct place *place = *state;
+    struct store_place *place = *state;
     struct error err = {0};
     uint64_t version = 0;
     // Stops 0…3 are before the commit, 4 is after it.
@@ -191,7 +119,7 @@ static void process_killed_between_calls_leaves_whole_batches(void **state)
         int status;
         assert_int_equal(waitpid(pid, &status, 0), pid);
         assert_true(WIFSIGNALED(status));
-        assert_non_null(content_of(place->arena, place->path, &version, &err));
+        assert_non_null(store_place_content(place->arena, place->path, &version, &err));
         assert_int_equal(version, stop == 4 ? before + 1 : before);
     }
 }
@@ -201,8 +129,9 @@ static void copy_file(struct arena *arena, const char *from, const char *to, siz
     struct error err = {0};
     char *text;
     size_t there;
-    must(file_read(arena, from, 1 << 24, &text, &there, &err), &err);
-    must(file_replace(to, text, size_bytes < there ? size_bytes : there, 0600, &err), &err);
+    store_place_must(file_read(arena, from, 1 << 24, &text, &there, &err), &err);
+    store_place_must(file_replace(to, text, size_bytes < there ? size_bytes : there, 0600, &err),
+                     &err);
 }
 
 // The files as a power cut leaves them: the child is killed with its log not merged, and the log
@@ -210,7 +139,7 @@ static void copy_file(struct arena *arena, const char *from, const char *to, siz
 // last.
 static void log_cut_anywhere_gives_a_committed_state(void **state)
 {
-    struct place *place = *state;
+    struct store_place *place = *state;
     struct arena *arena = place->arena;
     struct error err = {0};
     enum { BATCHES = 6 };
@@ -240,7 +169,7 @@ static void log_cut_anywhere_gives_a_committed_state(void **state)
         copy_file(arena, place->path, cut, SIZE_MAX);
         copy_file(arena, log, cut_log, cut_bytes);
         uint64_t version = 0;
-        assert_non_null(content_of(arena, cut, &version, &err));
+        assert_non_null(store_place_content(arena, cut, &version, &err));
         assert_true(version >= last && version <= BATCHES);
         last = version;
     }
@@ -261,13 +190,13 @@ static void byte_change(const char *path, long offset, unsigned char with)
 
 static void changed_byte_is_found_or_harmless(void **state)
 {
-    struct place *place = *state;
+    struct store_place *place = *state;
     struct error err = {0};
     file_fill(place->path, 8);
     struct stat st;
     assert_int_equal(stat(place->path, &st), 0);
     const char *bad = arena_printf(place->arena, "%s/bad.db", place->folder);
-    char *sound = content_of(place->arena, place->path, NULL, &err);
+    char *sound = store_place_content(place->arena, place->path, NULL, &err);
     assert_non_null(sound);
     static const unsigned char changes[] = {0x01, 0x80, 0xff};
     size_t found = 0;
@@ -275,7 +204,7 @@ static void changed_byte_is_found_or_harmless(void **state)
         struct arena *arena CLEANUP(arena_freep) = arena_new();
         copy_file(arena, place->path, bad, SIZE_MAX);
         byte_change(bad, offset, changes[(size_t)offset % sizeof(changes)]);
-        char *content = content_of(arena, bad, NULL, &err);
+        char *content = store_place_content(arena, bad, NULL, &err);
         if (content == NULL) {
             found++;
             if (err.code != -EUCLEAN && err.code != -ENOTSUP) {
@@ -290,59 +219,207 @@ static void changed_byte_is_found_or_harmless(void **state)
 
 static void cut_and_foreign_files_are_found(void **state)
 {
-    struct place *place = *state;
+    struct store_place *place = *state;
     struct error err = {0};
     file_fill(place->path, 8);
     const char *bad = arena_printf(place->arena, "%s/bad.db", place->folder);
     struct stat st;
     assert_int_equal(stat(place->path, &st), 0);
-    char *sound = content_of(place->arena, place->path, NULL, &err);
+    char *sound = store_place_content(place->arena, place->path, NULL, &err);
     for (off_t length = 0; length < st.st_size; length += 1031) {
         copy_file(place->arena, place->path, bad, (size_t)length);
-        char *content = content_of(place->arena, bad, NULL, &err);
+        char *content = store_place_content(place->arena, bad, NULL, &err);
         // What is cut off may be the unused rest of the last page.
         if (content != NULL && (strcmp(content, sound) != 0 || length + 4096 < st.st_size)) {
             fail_msg("length %d of %d: loaded", (int)length, (int)st.st_size);
         }
         assert_true(content != NULL || err.code == -EUCLEAN);
     }
-    must(file_replace(bad, "hello, this is not a database\n", 30, 0600, &err), &err);
-    assert_null(content_of(place->arena, bad, NULL, &err));
+    store_place_must(file_replace(bad, "hello, this is not a database\n", 30, 0600, &err), &err);
+    assert_null(store_place_content(place->arena, bad, NULL, &err));
+    assert_int_equal(err.code, -EUCLEAN);
+}
+
+// What a process that was killed leaves: all batches are in the log and were confirmed.
+static void log_fill(struct store_place *place, uint64_t batches)
+{
+    pid_t pid = fork();
+    if (pid == 0) {
+        file_fill(place->path, batches - 1);
+        struct error err = {0};
+        struct store_file *file = NULL;
+        if (store_file_open(place->path, &file, &err) < 0 ||
+            batch_write(file, batches, -1, &err) < 0) {
+            _exit(1);
+        }
+        raise(SIGKILL);
+    }
+    int status;
+    assert_int_equal(waitpid(pid, &status, 0), pid);
+    assert_true(WIFSIGNALED(status));
+}
+
+static void damaged_log_is_found_or_harmless(void **state)
+{
+    static const char *const endings[] = {"", "-wal", "-witness"};
+    struct store_place *place = *state;
+    struct error err = {0};
+    log_fill(place, 3);
+    const char *bad = arena_printf(place->arena, "%s/bad.db", place->folder);
+    const char *from[3];
+    const char *to[3];
+    for (size_t i = 0; i < 3; i++) {
+        from[i] = arena_printf(place->arena, "%s%s", place->path, endings[i]);
+        to[i] = arena_printf(place->arena, "%s%s", bad, endings[i]);
+        copy_file(place->arena, from[i], to[i], SIZE_MAX);
+    }
+    const char *sound = store_place_content(place->arena, bad, NULL, &err);
+    assert_non_null(sound);
+    struct stat st;
+    assert_int_equal(stat(from[1], &st), 0);
+    assert_true(st.st_size > 4096);
+    size_t found = 0;
+    // Of the log each of some bytes changed, and the log cut there; then the witness.
+    for (long offset = 0; offset < st.st_size + 32; offset += offset < 64 ? 1 : 61) {
+        for (int cut = 0; cut < 2; cut++) {
+            struct arena *arena CLEANUP(arena_freep) = arena_new();
+            bool in_log = offset < st.st_size;
+            for (size_t i = 0; i < 3; i++) {
+                copy_file(arena, from[i], to[i], SIZE_MAX);
+            }
+            if (cut != 0) {
+                copy_file(arena, from[in_log ? 1 : 2], to[in_log ? 1 : 2],
+                          (size_t)(in_log ? offset : offset - st.st_size));
+            } else {
+                byte_change(to[in_log ? 1 : 2], in_log ? offset : offset - st.st_size, 0x10);
+            }
+            const char *content = store_place_content(arena, bad, NULL, &err);
+            if (content == NULL) {
+                found++;
+                assert_int_equal(err.code, -EUCLEAN);
+                assert_true(in_log);
+            } else if (strcmp(content, sound) != 0) {
+                fail_msg("offset %ld: loaded something else", offset);
+            }
+        }
+    }
+    assert_true(found > 50);
+}
+
+// The numbers may go back: then the witness must not speak of what was before.
+static void witness_follows_versions_that_go_back(void **state)
+{
+    struct store_place *place = *state;
+    struct error err = {0};
+    struct store_file *file = NULL;
+    file_fill(place->path, 3);
+    store_place_must(store_file_open(place->path, &file, &err), &err);
+    store_place_must(store_file_begin(file, true, &err), &err);
+    store_place_must(store_file_commit(file, 7, 1, &err), &err);
+    store_file_close(file);
+    assert_string_equal(store_place_content(place->arena, place->path, NULL, &err),
+                        "7 1 cluster-1\n");
+}
+
+static void database_that_lost_its_log_is_found_each_time(void **state)
+{
+    struct store_place *place = *state;
+    struct error err = {0};
+    log_fill(place, 3);
+    assert_int_equal(unlink(arena_printf(place->arena, "%s-wal", place->path)), 0);
+    for (int i = 0; i < 2; i++) {
+        assert_null(store_place_content(place->arena, place->path, NULL, &err));
+        assert_int_equal(err.code, -EUCLEAN);
+        assert_non_null(strstr(err.text, "store.db-witness"));
+    }
+    assert_int_equal(unlink(arena_printf(place->arena, "%s-witness", place->path)), 0);
+    assert_non_null(store_place_content(place->arena, place->path, NULL, &err));
+}
+
+static void remains_of_an_unfinished_start_do_no_harm(void **state)
+{
+    static const char *const endings[] = {".new", ".new-wal", "-wal", "-witness", "-journal"};
+    struct store_place *place = *state;
+    struct error err = {0};
+    for (size_t i = 0; i < ARRAY_SIZE(endings); i++) {
+        const char *path = arena_printf(place->arena, "%s%s", place->path, endings[i]);
+        store_place_must(file_replace(path, "rubbish", 7, 0600, &err), &err);
+    }
+    assert_string_equal(store_place_content(place->arena, place->path, NULL, &err), "0 0 \n");
+}
+
+// Rows that are not read again until the next start are found then; what is touched, at once.
+static void damage_under_an_open_file_is_an_error(void **state)
+{
+    enum { ROWS = 1500, VALUE_BYTES = 3000, PAGE_BYTES = 4096 };
+    struct store_place *place = *state;
+    struct arena *arena = place->arena;
+    struct error err = {0};
+    struct store_file *file = NULL;
+    char *value = arena_alloc(arena, VALUE_BYTES);
+    memset(value, 'v', VALUE_BYTES);
+    int r = 0;
+    store_place_must(store_file_open(place->path, &file, &err), &err);
+    for (uint64_t round = 1; round <= 2; round++) {
+        r = store_file_begin(file, false, &err);
+        for (size_t i = 0; r == 0 && i < ROWS; i++) {
+            struct replica_row row = {arena_printf(arena, "row-%06zu", i), value, VALUE_BYTES,
+                                      round};
+            r = store_file_put(file, &row, &err);
+        }
+        r = r == 0 ? store_file_commit(file, 1, round, &err) : r;
+        if (round == 1) {
+            store_place_must(r, &err);
+            store_file_close(file);
+            store_place_must(store_file_open(place->path, &file, &err), &err);
+            struct stat st;
+            assert_int_equal(stat(place->path, &st), 0);
+            for (long at = PAGE_BYTES; at < st.st_size; at += PAGE_BYTES) {
+                byte_change(place->path, at, 0xff); // the kind of each page
+            }
+        }
+    }
+    assert_int_equal(r, -EUCLEAN);
+    store_file_close(file);
+    assert_null(store_place_content(arena, place->path, NULL, &err));
     assert_int_equal(err.code, -EUCLEAN);
 }
 
 static void set_aside_file_makes_room_for_a_new_one(void **state)
 {
-    struct place *place = *state;
+    struct store_place *place = *state;
     struct error err = {0};
     file_fill(place->path, 2);
-    char *old = content_of(place->arena, place->path, NULL, &err);
+    char *old = store_place_content(place->arena, place->path, NULL, &err);
     char *path = NULL;
     char *second = NULL;
-    must(store_file_set_aside(place->path, "corrupt", 86400, place->arena, &path, &err), &err);
+    store_place_must(store_file_set_aside(place->path, "corrupt", 86400, place->arena, &path, &err),
+                     &err);
     assert_string_equal(path,
                         arena_printf(place->arena, "%s.corrupt-19700102T000000Z", place->path));
-    assert_string_equal(content_of(place->arena, place->path, NULL, &err), "0 0 \n");
-    must(store_file_set_aside(place->path, "corrupt", 86400, place->arena, &second, &err), &err);
+    assert_string_equal(store_place_content(place->arena, place->path, NULL, &err), "0 0 \n");
+    store_place_must(
+        store_file_set_aside(place->path, "corrupt", 86400, place->arena, &second, &err), &err);
     assert_string_not_equal(path, second);
-    assert_string_equal(content_of(place->arena, path, NULL, &err), old);
+    assert_string_equal(store_place_content(place->arena, path, NULL, &err), old);
 }
 
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test_setup_teardown(new_file_is_empty, place_make, place_remove),
-        cmocka_unit_test_setup_teardown(reopened_file_has_rows_and_label, place_make, place_remove),
-        cmocka_unit_test_setup_teardown(replace_all_forgets_former_rows, place_make, place_remove),
-        cmocka_unit_test_setup_teardown(process_killed_between_calls_leaves_whole_batches,
-                                        place_make, place_remove),
-        cmocka_unit_test_setup_teardown(log_cut_anywhere_gives_a_committed_state, place_make,
-                                        place_remove),
-        cmocka_unit_test_setup_teardown(changed_byte_is_found_or_harmless, place_make,
-                                        place_remove),
-        cmocka_unit_test_setup_teardown(cut_and_foreign_files_are_found, place_make, place_remove),
-        cmocka_unit_test_setup_teardown(set_aside_file_makes_room_for_a_new_one, place_make,
-                                        place_remove),
+        store_place_test(new_file_is_empty),
+        store_place_test(reopened_file_has_rows_and_label),
+        store_place_test(replace_all_forgets_former_rows),
+        store_place_test(process_killed_between_calls_leaves_whole_batches),
+        store_place_test(log_cut_anywhere_gives_a_committed_state),
+        store_place_test(changed_byte_is_found_or_harmless),
+        store_place_test(cut_and_foreign_files_are_found),
+        store_place_test(damaged_log_is_found_or_harmless),
+        store_place_test(witness_follows_versions_that_go_back),
+        store_place_test(database_that_lost_its_log_is_found_each_time),
+        store_place_test(remains_of_an_unfinished_start_do_no_harm),
+        store_place_test(damage_under_an_open_file_is_an_error),
+        store_place_test(set_aside_file_makes_room_for_a_new_one),
     };
     return cmocka_run_group_tests_name("store_file", tests, NULL, NULL);
 }

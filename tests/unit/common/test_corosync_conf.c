@@ -156,6 +156,82 @@ static void corosync_conf_of_a_new_cluster_holds_its_first_node(void **state)
     assert_null(refused);
 }
 
+static void corosync_conf_removed_node_is_gone_and_its_id_free(void **state)
+{
+    struct corosync_conf *conf = conf_of(*state, TWO_NODES);
+    struct error err = {0};
+    assert_int_equal(corosync_conf_remove_node(conf, "x", &err), -ENOENT);
+    assert_int_equal(corosync_conf_version(conf), 4);
+    assert_int_equal(corosync_conf_remove_node(conf, "a", NULL), 0);
+    conf = conf_of(*state, corosync_conf_format(*state, conf));
+    assert_int_equal(corosync_conf_version(conf), 5);
+    assert_null(corosync_conf_find_node(conf, "a"));
+    assert_string_equal(corosync_conf_find_node(conf, "b")->addresses[0], "10.0.0.2");
+    assert_int_equal(corosync_conf_remove_node(conf, "b", &err), -EINVAL);
+    assert_non_null(strstr(err.text, "'b' is the last one"));
+    const char *links[COROSYNC_LINKS_MAX] = {"10.0.0.1"};
+    assert_int_equal(corosync_conf_add_node(conf, "a", links, NULL), 0);
+    assert_int_equal(corosync_conf_find_node(conf, "a")->id, 1);
+}
+
+static void corosync_conf_token_is_set_in_its_place(void **state)
+{
+    struct corosync_conf *conf = NULL;
+    const char *links[COROSYNC_LINKS_MAX] = {"10.0.0.1"};
+    assert_int_equal(corosync_conf_new(*state, "lab", 1000, &conf, NULL), 0);
+    assert_int_equal(corosync_conf_add_node(conf, "a", links, NULL), 0);
+    assert_int_equal(corosync_conf_token_ms(conf), 1000);
+    corosync_conf_set_token(conf, 2000);
+    conf = conf_of(*state, corosync_conf_format(*state, conf));
+    assert_int_equal(corosync_conf_token_ms(conf), 2000);
+    assert_int_equal(corosync_conf_version(conf), 2);
+    conf = conf_of(*state, "totem {\n  consensus: 9\n}\n");
+    corosync_conf_set_token(conf, 2000);
+    assert_string_equal(corosync_conf_format(*state, conf),
+                        "totem {\n  token: 2000\n  token_coefficient: 0\n"
+                        "  config_version: 1\n}\n");
+}
+
+static void corosync_conf_device_comes_and_goes(void **state)
+{
+    struct corosync_conf *conf = NULL;
+    const char *links[COROSYNC_LINKS_MAX] = {"10.0.0.1"};
+    struct corosync_device device = {.host = "q", .algorithm = "ffsplit", .tls = "off"};
+    struct corosync_device found;
+    assert_int_equal(corosync_conf_new(*state, "lab", 1000, &conf, NULL), 0);
+    assert_int_equal(corosync_conf_add_node(conf, "a", links, NULL), 0);
+    const char *before = strstr(corosync_conf_format(*state, conf), "\n\nquorum {");
+    assert_false(corosync_conf_device(conf, &found));
+    corosync_conf_set_device(conf, &device);
+    const char *text = corosync_conf_format(*state, conf);
+    assert_non_null(strstr(text, "quorum {\n  provider: corosync_votequorum\n  device {\n"
+                                 "    model: net\n    votes: 1\n    net {\n      host: q\n"
+                                 "      algorithm: ffsplit\n      tls: off\n    }\n  }\n}\n"));
+    conf = conf_of(*state, text);
+    assert_true(corosync_conf_device(conf, &found));
+    assert_string_equal(found.host, "q");
+    assert_string_equal(found.algorithm, "ffsplit");
+    assert_string_equal(found.tls, "off");
+    device.algorithm = "lms";
+    corosync_conf_set_device(conf, &device);
+    assert_null(strstr(corosync_conf_format(*state, conf), "votes: 1\n    net"));
+    corosync_conf_set_device(conf, NULL);
+    conf = conf_of(*state, corosync_conf_format(*state, conf));
+    assert_false(corosync_conf_device(conf, &found));
+    assert_int_equal(corosync_conf_version(conf), 4);
+    assert_string_equal(strstr(corosync_conf_format(*state, conf), "\n\nquorum {"), before);
+}
+
+static void corosync_conf_address_on_two_links_is_refused(void **state)
+{
+    struct corosync_conf *conf = NULL;
+    struct error err = {0};
+    const char *links[COROSYNC_LINKS_MAX] = {"10.0.0.1", "10.1.0.1", "10.0.0.1"};
+    assert_int_equal(corosync_conf_new(*state, "lab", 1000, &conf, NULL), 0);
+    assert_int_equal(corosync_conf_add_node(conf, "a", links, &err), -EINVAL);
+    assert_non_null(strstr(err.text, "address '10.0.0.1' on link 2 is that of another link too"));
+}
+
 static void corosync_conf_example_of_the_package_is_no_cluster(void **state)
 {
     assert_false(corosync_conf_is_example(conf_of(*state, TWO_NODES)));
@@ -174,6 +250,10 @@ int main(void)
         fixture_test(corosync_conf_added_node_has_no_vote_until_it_is_admitted),
         fixture_test(corosync_conf_node_that_does_not_fit_is_refused_and_changes_nothing),
         fixture_test(corosync_conf_of_a_new_cluster_holds_its_first_node),
+        fixture_test(corosync_conf_removed_node_is_gone_and_its_id_free),
+        fixture_test(corosync_conf_token_is_set_in_its_place),
+        fixture_test(corosync_conf_device_comes_and_goes),
+        fixture_test(corosync_conf_address_on_two_links_is_refused),
         fixture_test(corosync_conf_example_of_the_package_is_no_cluster),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -3,6 +3,7 @@
 #include <errno.h>
 #include <string.h>
 
+#include "common/base/alloc.h"
 #include "common/base/arena.h"
 #include "common/base/error.h"
 #include "common/model/lrm_status.h"
@@ -11,7 +12,7 @@
 static void lrm_status_texts_round_trip(void **state)
 {
     static const char *const rows[] = {
-        "{\"mode\":\"active\",\"results\":{},\"state\":\"startup\",\"timestamp\":0}",
+        "{\"mode\":\"active\",\"state\":\"startup\",\"timestamp\":0}",
         "{\"mode\":\"maintenance\",\"results\":{"
         "\"u1\":{\"exit_code\":0,\"sid\":\"vm:240\",\"state\":\"started\"},"
         "\"u2\":{\"exit_code\":-1,\"reason\":\"no such rootfs\",\"sid\":\"ct:100\",\"state\":\"request_stop\"}},"
@@ -88,6 +89,71 @@ static void lrm_status_bad_text_names_the_key(void **state)
     }
 }
 
+static void lrm_result_texts_round_trip(void **state)
+{
+    static const char *const rows[] = {
+        "{\"exit_code\":0,\"sid\":\"vm:240\",\"state\":\"started\",\"uid\":\"u1\"}",
+        "{\"exit_code\":-1,\"reason\":\"no such rootfs\",\"sid\":\"ct:100\",\"state\":\"request_stop\","
+        "\"uid\":\"u2\"}",
+    };
+    for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
+        struct lrm_result *result = NULL;
+        fixture_row(rows[i],
+                    lrm_result_parse(*state, rows[i], strlen(rows[i]), &result, NULL) == 0);
+        fixture_row(rows[i], strcmp(lrm_result_format(*state, result), rows[i]) == 0);
+        struct lrm_result *copy CLEANUP(alloc_freep) = lrm_result_clone(result);
+        fixture_row(rows[i], lrm_result_is_equal(copy, result));
+        fixture_row(rows[i], strcmp(lrm_result_format(*state, copy), rows[i]) == 0);
+    }
+}
+
+static void lrm_result_bad_text_names_the_key(void **state)
+{
+    static const struct {
+        const char *text;
+        const char *error;
+    } rows[] = {
+        {"[]", "expected an object"},
+        {"{\"sid\":\"fa:1\",\"state\":\"started\",\"exit_code\":0}", "key 'uid' is missing"},
+        {"{\"uid\":\"u\",\"sid\":\"x\",\"state\":\"started\",\"exit_code\":0}",
+         "key 'sid': invalid service id 'x': expected <type>:<name>"},
+        {"{\"uid\":\"u\",\"sid\":\"fa:1\",\"state\":\"x\",\"exit_code\":0}",
+         "key 'state': unknown value 'x'"},
+        {"{\"uid\":\"u\",\"sid\":\"fa:1\",\"state\":\"started\"}", "key 'exit_code' is missing"},
+    };
+    for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
+        struct lrm_result *result = NULL;
+        struct error err = {0};
+        int r = lrm_result_parse(*state, rows[i].text, strlen(rows[i].text), &result, &err);
+        fixture_row(rows[i].text, r == -EINVAL);
+        fixture_row(rows[i].text, result == NULL);
+        if (strcmp(err.text, rows[i].error) != 0) {
+            fail_msg("row '%s': got '%s'", rows[i].text, err.text);
+        }
+    }
+}
+
+static void lrm_results_differ_when_any_field_does(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *name;
+        struct lrm_result result;
+    } rows[] = {
+        {"uid", {"u2", "ct:1", SVC_STATE_STARTED, 0, NULL}},
+        {"sid", {"u1", "ct:2", SVC_STATE_STARTED, 0, NULL}},
+        {"state", {"u1", "ct:1", SVC_STATE_STOPPED, 0, NULL}},
+        {"exit_code", {"u1", "ct:1", SVC_STATE_STARTED, 1, NULL}},
+        {"reason", {"u1", "ct:1", SVC_STATE_STARTED, 0, "why"}},
+    };
+    const struct lrm_result result = {"u1", "ct:1", SVC_STATE_STARTED, 0, NULL};
+    assert_true(lrm_result_is_equal(&result, &result));
+    for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
+        fixture_row(rows[i].name, !lrm_result_is_equal(&result, &rows[i].result));
+        fixture_row(rows[i].name, !lrm_result_is_equal(&rows[i].result, &result));
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -95,6 +161,9 @@ int main(void)
         fixture_test(lrm_status_fields_are_read),
         fixture_test(lrm_status_without_mode_is_active),
         fixture_test(lrm_status_bad_text_names_the_key),
+        fixture_test(lrm_result_texts_round_trip),
+        fixture_test(lrm_result_bad_text_names_the_key),
+        fixture_test(lrm_results_differ_when_any_field_does),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

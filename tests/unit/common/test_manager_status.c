@@ -28,6 +28,9 @@ static void manager_status_texts_round_trip(void **state)
         "\"node_status\":{\"n1\":\"fence\"},\"term\":9223372036854775807}",
         "{\"disarm\":{\"mode\":\"ignore\",\"state\":\"disarmed\"},\"node_request\":{},"
         "\"node_status\":{\"n1\":\"unknown\"},\"term\":0}",
+        "{\"held_off\":{\"n1\":1800000000},\"last_fence\":{\"n1\":{\"evidence\":\"sw: off\","
+        "\"proof\":\"device\"},\"n2\":{\"proof\":\"lease\"}},\"node_request\":{},"
+        "\"node_status\":{\"n1\":\"online\",\"n2\":\"unknown\"},\"term\":3}",
     };
     for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
         fixture_row(rows[i],
@@ -66,6 +69,13 @@ static void manager_request_for_a_node_never_seen_is_kept(void **state)
     assert_false(map_has(&status->nodes, "n8"));
 }
 
+static void manager_status_of_a_node_without_state_is_left_out(void **state)
+{
+    struct manager_status *status =
+        parse_ok(*state, "{\"last_fence\":{\"n9\":{\"proof\":\"lease\"}},\"held_off\":{\"n9\":5}}");
+    assert_int_equal(status->nodes.count, 0);
+}
+
 static void manager_status_bad_text_names_the_key(void **state)
 {
     static const struct {
@@ -86,6 +96,11 @@ static void manager_status_bad_text_names_the_key(void **state)
         {"{\"node_request\":{\"n1\":1}}", "key 'node_request': expected objects by node name"},
         {"{\"node_request\":{\"n1\":{\"maintenance\":7}}}",
          "key 'node_request': node 'n1': key 'maintenance': expected true or false"},
+        {"{\"last_fence\":1}", "key 'last_fence': expected an object"},
+        {"{\"last_fence\":{\"n1\":1}}", "key 'last_fence': expected objects by node name"},
+        {"{\"held_off\":1}", "key 'held_off': expected an object"},
+        {"{\"held_off\":{\"n1\":-1}}",
+         "key 'held_off': key 'n1': expected a whole number from 0 to 9223372036854775807"},
         {"{\"disarm\":1}", "key 'disarm': expected an object"},
         {"{\"disarm\":{\"mode\":\"none\",\"state\":\"disarmed\"}}",
          "key 'disarm': expected the mode freeze or ignore"},
@@ -112,6 +127,7 @@ int main(void)
         fixture_test(manager_status_texts_round_trip),
         fixture_test(manager_status_of_the_reference_reads),
         fixture_test(manager_request_for_a_node_never_seen_is_kept),
+        fixture_test(manager_status_of_a_node_without_state_is_left_out),
         fixture_test(manager_status_bad_text_names_the_key),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -203,6 +203,22 @@ static void rules_bundles_bridged_later_become_one(void **state)
     assert_string_equal(bundles.bundles[2].rules[0]->id, "p3");
 }
 
+// p4 touches two bundles and joins the first one only, as the reference has it.
+static void rules_bundles_merged_once_stay_apart(void **state)
+{
+    static const struct short_rule rules[RULES_PER_ROW] = {
+        {"p1", "+", NULL, "b x"}, {"p2", "+", NULL, "c y"}, {"p4", "+", NULL, "e x y"}};
+    struct rule_set set = build(*state, rules);
+    set.merge_once = true;
+    struct rule_bundles bundles = rules_bundle_positive(*state, &set);
+    assert_int_equal(bundles.count, 2);
+    assert_int_equal(bundles.bundles[0].count, 2);
+    assert_string_equal(bundles.bundles[0].rules[1]->id, "p4");
+    assert_int_equal(bundles.bundles[0].resources.count, 4);
+    assert_int_equal(bundles.bundles[1].count, 1);
+    assert_string_equal(bundles.bundles[1].rules[0]->id, "p2");
+}
+
 static void rules_check_twice_gives_the_same(void **state)
 {
     for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
@@ -218,6 +234,7 @@ int main(void)
         fixture_test(rules_check_rows),
         fixture_test(rules_bundles_join_the_first_that_they_touch),
         fixture_test(rules_bundles_bridged_later_become_one),
+        fixture_test(rules_bundles_merged_once_stay_apart),
         fixture_test(rules_check_twice_gives_the_same),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

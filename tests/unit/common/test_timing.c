@@ -39,8 +39,9 @@ static void timing_live_profiles_are_safe_and_within_their_promise(void **state)
             (double)(timing.authority_ms + 2 * timing.watchdog_ms + timing.granularity_ms);
         fixture_row(name, (double)timing.lease_ms / (1 + rho) >=
                               held_ms / (1 - rho) + (double)timing.reset_ms);
-        fixture_row(name, (double)timing.authority_ms >=
-                              2.2 * (double)timing.token_ms + 2 * (double)timing.renew_ms);
+        fixture_row(name, (double)timing.authority_ms >= 2.2 * (double)timing.token_ms +
+                                                             2 * (double)timing.renew_ms +
+                                                             (double)timing.stop_ms);
         // Nobody is condemned who could still renew.
         fixture_row(name, 2.2 * (double)timing.token_ms + (double)timing.fence_delay_ms >=
                               (double)timing.authority_ms);
@@ -56,7 +57,8 @@ static void timing_fast_is_as_documented(void **state)
     (void)state;
     struct timing timing = get(TIMING_PROFILE_FAST);
     assert_int_equal(timing.token_ms, 1000);
-    assert_int_equal(timing.authority_ms, 3000);
+    assert_int_equal(timing.authority_ms, 3350);
+    assert_int_equal(timing.stop_ms, 600);
     assert_int_equal(timing.watchdog_ms, 1000);
 }
 
@@ -64,8 +66,8 @@ static void timing_patient_rides_out_a_minute(void **state)
 {
     (void)state;
     struct timing timing = get(TIMING_PROFILE_PATIENT);
-    // 60 s of silence, a renewal that was one period old, and time to merge and renew again.
-    assert_true(timing.authority_ms >= 60000 + 2 * timing.renew_ms + 1000);
+    // 60 s of silence, a renewal that was one period old, time to merge and renew again, and K.
+    assert_true(timing.authority_ms - timing.stop_ms >= 60000 + 2 * timing.renew_ms + 1000);
 }
 
 static void timing_classic_is_the_references(void **state)
@@ -91,18 +93,18 @@ static void timing_classic_is_the_references(void **state)
 static void timing_lease_at_the_edge(void **state)
 {
     (void)state;
-    // (3000 + 2·1000 + 100)/0.999 + 500 = 5605.1; times 1.001 = 5610.7.
+    // (3350 + 2·1000 + 100)/0.999 + 500 = 5955.5; times 1.001 = 5961.4.
     struct timing timing = get(TIMING_PROFILE_FAST);
     struct error err = {0};
-    timing.lease_ms = 5611;
+    timing.lease_ms = 5962;
     assert_int_equal(timing_check(&timing, &err), 0);
-    timing.lease_ms = 5610;
+    timing.lease_ms = 5961;
     assert_int_equal(timing_check(&timing, &err), -EINVAL);
     assert_string_equal(err.text,
                         "unsafe timing: a lease could be broken while its holder still acts: "
                         "L/(1+ρ) ≥ (A + 2·H + q)/(1−ρ) + R does not hold: "
-                        "5610/1.001 < (3000 + 2·1000 + 100)/0.999 + 500 ms; "
-                        "L must be at least 5611 ms");
+                        "5961/1.001 < (3350 + 2·1000 + 100)/0.999 + 500 ms; "
+                        "L must be at least 5962 ms");
 }
 
 static void timing_authority_at_the_edge(void **state)
@@ -110,13 +112,15 @@ static void timing_authority_at_the_edge(void **state)
     (void)state;
     struct timing timing = get(TIMING_PROFILE_FAST);
     struct error err = {0};
-    timing.authority_ms = 2700;
+    timing.authority_ms = 3300;
     assert_int_equal(timing_check(&timing, &err), 0);
-    timing.authority_ms = 2699;
+    timing.authority_ms = 3299;
     assert_int_equal(timing_check(&timing, &err), -EINVAL);
-    assert_string_equal(err.text, "unsafe timing: one node's death would reset the others: "
-                                  "A ≥ 2.2·token + renewal period + retry does not hold: "
-                                  "2699 < 2.2·1000 + 250 + 250 = 2700 ms");
+    assert_string_equal(err.text,
+                        "unsafe timing: one node's death would stop the others' services: "
+                        "A ≥ token + consensus + renewal period + retry + commit + K "
+                        "does not hold: "
+                        "3299 < 1000 + 1200 + 250 + 250 + 0 + 600 = 3300 ms");
 }
 
 static void timing_fence_delay_at_the_edge(void **state)
@@ -124,12 +128,13 @@ static void timing_fence_delay_at_the_edge(void **state)
     (void)state;
     struct timing timing = get(TIMING_PROFILE_FAST);
     struct error err = {0};
-    assert_int_equal(timing.fence_delay_ms, 800);
-    timing.fence_delay_ms = 799;
+    assert_int_equal(timing.fence_delay_ms, 1150);
+    timing.fence_delay_ms = 1149;
     assert_int_equal(timing_check(&timing, &err), -EINVAL);
     assert_string_equal(err.text,
                         "unsafe timing: a node that could still renew would be condemned: "
-                        "2.2·token + fence delay ≥ A does not hold: 2.2·1000 + 799 < 3000 ms");
+                        "token + consensus + fence delay ≥ A does not hold: "
+                        "1000 + 1200 + 1149 < 3350 ms");
 }
 
 static void timing_nonsense_is_refused(void **state)
@@ -161,9 +166,65 @@ static void timing_failover_grows_with_what_it_waits_for(void **state)
     assert_int_equal(timing_worst_failover_ms(&timing), 2200 + 20000 + before_ms - 6000);
 }
 
+struct measured_row {
+    const char *name;
+    struct timing_facts facts;
+    const char *refusal; // a part of it; NULL: safe
+};
+
+static void timing_measured_facts_are_judged(void **state)
+{
+    (void)state;
+    static const struct measured_row rows[] = {
+        {"nothing known", {0}, NULL},
+        {"as configured", {.token_ms = 2000, .consensus_ms = 2400, .watchdog_ms = 3000}, NULL},
+        {"longer token", {.token_ms = 3000}, "8000 < 3000 + 3600 + 500 + 500 + 0 + 1500 = 9100 ms"},
+        {"longer consensus",
+         {.token_ms = 2000, .consensus_ms = 3501},
+         "8000 < 2000 + 3501 + 500 + 500 + 0 + 1500 = 8001 ms"},
+        {"shorter token", {.token_ms = 1000}, "1000 + 1200 + 3600 < 8000 ms"},
+        {"longer watchdog", {.watchdog_ms = 4000}, "15300/1.001 < (8000 + 2·4000 + 250)/0.999"},
+        {"shorter watchdog", {.watchdog_ms = 1000}, NULL},
+        {"slow network", {.nodes_count = 32, .latency_us = 34375}, NULL},
+        {"too slow network",
+         {.nodes_count = 32, .latency_us = 34376},
+         "8000 < 2000 + 2400 + 500 + 500 + 1101 + 1500 = 8001 ms"},
+        {"alone", {.nodes_count = 1, .latency_us = 1000000}, NULL},
+    };
+    for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
+        struct timing timing = get(TIMING_PROFILE_BALANCED);
+        struct error err = {0};
+        timing_measure(&timing, &rows[i].facts);
+        int r = timing_check(&timing, &err);
+        fixture_row(rows[i].name, (r == 0) == (rows[i].refusal == NULL));
+        if (rows[i].refusal != NULL) {
+            fixture_row(rows[i].name, strstr(err.text, rows[i].refusal) != NULL);
+        }
+        assert_int_equal(timing.authority_ms, 8000);
+        assert_int_equal(timing.lease_ms, 15300);
+    }
+}
+
+static void timing_needed_is_the_edge(void **state)
+{
+    (void)state;
+    for (int i = TIMING_PROFILE_FAST; i < TIMING_PROFILE_CLASSIC; i++) {
+        struct timing timing = get((enum timing_profile)i);
+        const char *name = timing_profile_to_string((enum timing_profile)i);
+        struct timing edge = timing;
+        edge.lease_ms = timing_lease_needed_ms(&timing);
+        fixture_row(name, timing_check(&edge, NULL) == 0);
+        edge.lease_ms--;
+        fixture_row(name, timing_check(&edge, NULL) < 0);
+        fixture_row(name, timing_blackout_ms(&timing) > 0);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(timing_measured_facts_are_judged),
+        cmocka_unit_test(timing_needed_is_the_edge),
         cmocka_unit_test(timing_live_profiles_are_safe_and_within_their_promise),
         cmocka_unit_test(timing_fast_is_as_documented),
         cmocka_unit_test(timing_patient_rides_out_a_minute),

@@ -427,6 +427,52 @@ static void disarm_ignore_drops_what_belongs_to_a_task(void **state)
 enum { WRITE_RECORDS_MAX = 4000 };
 
 // Only so many records fit into one write; the disarming is done when all are frozen.
+// What a record has already is not written again.
+static void command_that_is_queued_already_changes_no_record(void **state)
+{
+    static const struct {
+        const char *name;
+        int64_t timeout_s; // as stored; the command says 30
+        const char *failed;
+        bool running, written;
+    } stored[] = {{"the same", 30, NULL, false, false},
+                  {"the same after failures", 30, "node2", false, false},
+                  {"another time", 10, NULL, false, true}};
+    for (size_t i = 0; i < ARRAY_SIZE(stored); i++) {
+        struct cluster *cluster CLEANUP(cluster_freep) =
+            cluster_new(*state, TIMING_PROFILE_CLASSIC, 3);
+        cluster_settle_nodes(cluster);
+        struct service *record =
+            cluster_service(cluster, "ct:100", SVC_STATE_ERROR, "node1", REQUEST_STATE_STARTED);
+        record->cmd = (struct service_command){.kind = SERVICE_COMMAND_STOP,
+                                               .timeout_s = stored[i].timeout_s};
+        const char *failed[] = {stored[i].failed};
+        record->failed_nodes = failed;
+        record->failed_nodes_count = stored[i].failed != NULL ? 1 : 0;
+        cluster_become_master(cluster);
+        cluster_command(cluster, "c1", "stop ct:100 30");
+        cluster_round(cluster);
+        fixture_row(stored[i].name, (cluster->output.write.records.count > 0) == stored[i].written);
+        fixture_row(stored[i].name, cluster_record(cluster, "ct:100")->cmd.timeout_s == 30);
+    }
+}
+
+// It is at the target and goes nowhere else, whatever its record says.
+static void one_that_goes_where_it_is_blocks(void **state)
+{
+    struct cluster *cluster CLEANUP(cluster_freep) = cluster_new(*state, TIMING_PROFILE_CLASSIC, 3);
+    cluster_settle_nodes(cluster);
+    (void)cluster_service(cluster, "ct:100", SVC_STATE_STARTED, "node1", REQUEST_STATE_STARTED);
+    cluster_service(cluster, "ct:101", SVC_STATE_RELOCATE, "node2", REQUEST_STATE_STARTED)->target =
+        "node2"; // no round leaves that, but a record can say so
+    cluster_rules(cluster,
+                  "resource-affinity: r1\n\taffinity negative\n\tresources ct:100,ct:101\n\n");
+    cluster_become_master(cluster);
+    cluster_command(cluster, "c1", "migrate ct:100 node2");
+    cluster_round(cluster);
+    assert_non_null(strstr(cluster_answer(cluster, "c1"), "must not be with 'ct:101'"));
+}
+
 static void disarm_of_many_goes_on_in_the_next_round(void **state)
 {
     struct cluster *cluster CLEANUP(cluster_freep) =
@@ -476,6 +522,8 @@ int main(void)
         fixture_test(arming_after_ignore_leaves_unknown_places_and_orders_anew),
         fixture_test(deferral_is_told_once_a_tick_when_rounds_follow_changes),
         fixture_test(disarm_ignore_drops_what_belongs_to_a_task),
+        fixture_test(command_that_is_queued_already_changes_no_record),
+        fixture_test(one_that_goes_where_it_is_blocks),
         fixture_test(disarm_of_many_goes_on_in_the_next_round),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

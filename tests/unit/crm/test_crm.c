@@ -181,7 +181,10 @@ static void master_reads_again_after_it_got_the_lease(void **state)
     assert_true(output.again);
     assert_false(output.reread);
     struct crm_lease_answer answer = {
-        .lease = LEASE_MANAGER, .answer = LEASE_ACQUIRED, .grant = {.term = 5}};
+        .lease = LEASE_MANAGER,
+        .answer = LEASE_ACQUIRED,
+        .grant = {.term = 5,
+                  .authority_until_ms = cluster->input.now_ms + cluster->timing.authority_ms}};
     cluster->input.answers = &answer;
     cluster->input.answers_count = 1;
     output = (struct crm_output){0};
@@ -204,10 +207,28 @@ static void master_without_lease_stops_at_once(void **state)
         assert_string_equal(cluster_events(cluster, NULL),
                             "daemon-state: from=master to=lost_manager_lock\n"
                             "daemon-state: from=lost_manager_lock to=wait_for_quorum\n");
-        assert_true(cluster_acted(cluster, CRM_ACTION_WATCHDOG_DISARM, NULL));
-        assert_false(cluster->output.write.wanted); // INV-4
+        assert_false(cluster_acted(cluster, CRM_ACTION_WATCHDOG_DISARM, NULL)); // never armed
+        assert_false(cluster->output.write.wanted);                             // INV-4
         assert_false(cluster->output.sign_of_life);
     }
+}
+
+// What a live master does is guarded by its term alone: nothing of it can reset its node.
+static void live_master_has_no_watchdog(void **state)
+{
+    struct cluster *cluster CLEANUP(cluster_freep) =
+        cluster_with_service(*state, TIMING_PROFILE_BALANCED);
+    for (int i = 0; i < 6; i++) {
+        cluster->status->disarm = i == 2 ? DISARM_MODE_FREEZE : DISARM_MODE_NONE;
+        cluster->status->disarmed = i == 2;
+        cluster->input.shutdown = i == 5;
+        cluster_round(cluster);
+        assert_int_equal(crm_state_get(cluster->crm), CRM_STATE_MASTER);
+        assert_false(cluster_acted(cluster, CRM_ACTION_WATCHDOG_ARM, NULL));
+        assert_false(cluster_acted(cluster, CRM_ACTION_WATCHDOG_DISARM, NULL));
+        cluster->input.now_ms += 1000;
+    }
+    assert_true(cluster->output.exit);
 }
 
 static void master_outlives_silence_of_lease_service_within_authority(void **state)
@@ -345,16 +366,6 @@ static void more_nodes_than_fit_stop_the_round(void **state)
     assert_false(cluster->output.write.wanted);
 }
 
-static void stale_watchdog_of_a_process_before_is_given_back(void **state)
-{
-    struct cluster *cluster CLEANUP(cluster_freep) =
-        cluster_new(*state, TIMING_PROFILE_BALANCED, 3);
-    cluster_round(cluster);
-    assert_true(cluster_acted(cluster, CRM_ACTION_WATCHDOG_DISARM, NULL));
-    cluster_round(cluster);
-    assert_false(cluster_acted(cluster, CRM_ACTION_WATCHDOG_DISARM, NULL));
-}
-
 // ---- rounds
 
 // INV-12
@@ -486,6 +497,7 @@ int main(void)
         fixture_test(master_is_told_in_order_and_arms_watchdog_first),
         fixture_test(master_reads_again_after_it_got_the_lease),
         fixture_test(master_without_lease_stops_at_once),
+        fixture_test(live_master_has_no_watchdog),
         fixture_test(master_outlives_silence_of_lease_service_within_authority),
         fixture_test(master_skips_rounds_it_cannot_see_in),
         fixture_test(master_shutdown_releases_lease_after_watchdog),
@@ -495,7 +507,6 @@ int main(void)
         fixture_test(new_master_of_a_disarmed_cluster_arms_nothing),
         fixture_test(master_that_is_to_end_ends_when_it_lost_the_lease),
         fixture_test(more_nodes_than_fit_stop_the_round),
-        fixture_test(stale_watchdog_of_a_process_before_is_given_back),
         fixture_test(same_input_gives_same_bytes),
         fixture_test(idle_round_writes_nothing),
         fixture_test(quiet_master_notices_every_kind_of_change),

@@ -28,6 +28,15 @@ static void cluster_try(struct cluster *cluster)
     }
 }
 
+// The same where rounds follow changes, and a try counts ticks.
+static void cluster_try_live(struct cluster *cluster)
+{
+    for (int i = 0; i < 3; i++) {
+        cluster_pass(cluster, i > 0 ? 10 : 0);
+        cluster_round(cluster);
+    }
+}
+
 struct version_row {
     const char *version;
     const char *reason; // NULL: it migrates
@@ -164,15 +173,65 @@ static void empty_groups_are_left_alone(void **state)
     assert_string_equal(cluster->documents.groups, "");
 }
 
-static void groups_that_cannot_be_read_are_kept(void **state)
+// The reference takes what it can read.
+static void groups_with_mistakes_are_migrated_in_classic_replay(void **state)
 {
     struct cluster *cluster CLEANUP(cluster_freep) =
         cluster_with_groups(*state, TIMING_PROFILE_CLASSIC);
     cluster_groups(cluster, "group: g1\n\tnodes node1\n\tcolour red\n\n");
     cluster_try(cluster);
+    assert_int_equal(cluster_events_count(cluster, "group-migration-done"), 1);
+    assert_null(cluster->documents.groups);
+}
+
+static void groups_that_cannot_be_read_are_kept(void **state)
+{
+    struct cluster *cluster CLEANUP(cluster_freep) =
+        cluster_with_groups(*state, TIMING_PROFILE_BALANCED);
+    cluster_groups(cluster, "group: g1\n\tnodes node1\n\tcolour red\n\n");
+    cluster_try_live(cluster);
     assert_non_null(strstr(cluster_events(cluster, "group-migration-failed"), "groups: line"));
     assert_non_null(cluster->documents.groups);
     assert_string_equal(cluster_slot(cluster, "ct:101")->resource->group, "g1");
+}
+
+static void rules_that_cannot_be_read_are_not_written_over(void **state)
+{
+    struct cluster *cluster CLEANUP(cluster_freep) =
+        cluster_with_groups(*state, TIMING_PROFILE_BALANCED);
+    cluster_rules(cluster,
+                  "node-affinity: r1\n\tnodes node1\n\tcolour red\n\tresources ct:101\n\n");
+    cluster_try_live(cluster);
+    assert_non_null(strstr(cluster_events(cluster, "group-migration-failed"), "rules: line"));
+    assert_non_null(cluster->documents.groups);
+    assert_non_null(strstr(cluster->documents.rules, "colour red"));
+}
+
+static void groups_are_left_alone_without_quorum(void **state)
+{
+    struct cluster *cluster CLEANUP(cluster_freep) =
+        cluster_with_groups(*state, TIMING_PROFILE_CLASSIC);
+    cluster_become_master(cluster);
+    cluster->input.members.quorate = false; // and the lease is still answered
+    cluster_try(cluster);
+    assert_non_null(cluster->documents.groups);
+    cluster->input.members.quorate = true;
+    cluster_try(cluster);
+    cluster_try(cluster);
+    assert_null(cluster->documents.groups);
+}
+
+static void resource_that_does_not_go_back_keeps_that(void **state)
+{
+    struct cluster *cluster CLEANUP(cluster_freep) =
+        cluster_with_groups(*state, TIMING_PROFILE_CLASSIC);
+    struct resource *resource = cluster_resource(cluster, "ct:101", "node1", REQUEST_STATE_STARTED);
+    resource->failback = false;
+    resource->group = "g1";
+    cluster_resource(cluster, "ct:102", "node1", REQUEST_STATE_STOPPED)->group = "none";
+    cluster_try(cluster);
+    assert_null(cluster->documents.groups);
+    assert_false(cluster_slot(cluster, "ct:101")->resource->failback);
 }
 
 // The group's word on failback becomes the resource's; where there is no such group, its own stays.
@@ -221,7 +280,11 @@ int main(void)
         fixture_test(live_cluster_needs_no_versions),
         fixture_test(refused_migration_is_tried_again_six_rounds_later),
         fixture_test(empty_groups_are_left_alone),
+        fixture_test(groups_with_mistakes_are_migrated_in_classic_replay),
         fixture_test(groups_that_cannot_be_read_are_kept),
+        fixture_test(rules_that_cannot_be_read_are_not_written_over),
+        fixture_test(groups_are_left_alone_without_quorum),
+        fixture_test(resource_that_does_not_go_back_keeps_that),
         fixture_test(failback_is_taken_over_from_the_group),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

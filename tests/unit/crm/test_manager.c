@@ -34,6 +34,14 @@ static void unknown_scheduler_is_told_once_a_tick(void **state)
     check_told_once_a_tick(cluster, "scheduler-unknown");
 }
 
+static void missing_figures_are_told_once_a_tick(void **state)
+{
+    struct cluster *cluster CLEANUP(cluster_freep) = cluster_live(*state);
+    cluster->options.scheduler = SCHEDULER_MODE_STATIC;
+    cluster->stats_missing = true;
+    check_told_once_a_tick(cluster, "scheduler-fallback");
+}
+
 // INV-2: what may run unguarded on a node that is away is not taken.
 static void service_on_a_node_that_is_away_is_not_taken(void **state)
 {
@@ -82,6 +90,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         fixture_test(unknown_scheduler_is_told_once_a_tick),
+        fixture_test(missing_figures_are_told_once_a_tick),
         fixture_test(service_on_a_node_that_is_away_is_not_taken),
         fixture_test(resource_without_guest_is_not_taken),
         fixture_test(stopped_service_without_guest_stays_where_it_was),

@@ -57,12 +57,36 @@ static void recovery_without_guest_moves_the_record_only(void **state)
     assert_null(cluster_guest_write(cluster, "ct:300"));
 }
 
+// Rules force it to the node that was fenced and is back.
+static void recovery_on_the_same_node_removes_the_lock_that_was_left(void **state)
+{
+    static const struct {
+        const char *lock;
+        bool removed;
+    } rows[] = {{"backup", true}, {"suspended", true}, {"create", false}, {NULL, false}};
+    for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
+        struct cluster *cluster CLEANUP(cluster_freep) =
+            cluster_in_recovery(*state, TIMING_PROFILE_CLASSIC);
+        cluster_rules(cluster,
+                      "node-affinity: r1\n\tnodes node3\n\tresources ct:300\n\tstrict 1\n\n");
+        cluster_slot(cluster, "ct:300")->guest_lock = rows[i].lock;
+        cluster_set_online(cluster, "node3", true);
+        cluster_round(cluster);
+        const char *name = rows[i].lock != NULL ? rows[i].lock : "none";
+        fixture_row(name, strcmp(cluster_record(cluster, "ct:300")->node, "node3") == 0);
+        const struct crm_write_guest *write = cluster_guest_write(cluster, "ct:300");
+        fixture_row(name, (write != NULL) == rows[i].removed);
+        fixture_row(name, write == NULL || (write->unlock && write->node == NULL));
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         fixture_test(failed_recovery_is_told_once_a_tick_when_rounds_follow_changes),
         fixture_test(failed_recovery_is_told_at_once_when_the_node_was_fenced),
         fixture_test(recovery_without_guest_moves_the_record_only),
+        fixture_test(recovery_on_the_same_node_removes_the_lock_that_was_left),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

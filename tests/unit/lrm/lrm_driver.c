@@ -28,8 +28,12 @@ void driver_init(struct lrm_driver *driver, enum timing_profile profile, int64_t
     map_init_arena(&driver->codes, driver->arena);
     options_init(&driver->options);
     driver->lease_answer = LEASE_RENEWED;
+    driver->term = 7;
     driver->watchdog_answer = 1;
     driver->status_answer = 1;
+    driver->disarm_answer = 1;
+    driver->note_answer = 1;
+    driver->kill_result = WORKERS_KILLED_PROVEN;
     driver->authority_ms = driver->timing.authority_ms;
     driver_node_state(driver, NODE_STATE_ONLINE);
     struct lrm_output out;
@@ -158,14 +162,24 @@ static void driver_trace_event(struct lrm_driver *driver, const struct event *ev
 
 static void driver_spawn(struct lrm_driver *driver, const struct job *job)
 {
-    driver_word(driver,
-                arena_printf(driver->arena, "spawn(%s %s%s)", job->sid,
-                             svc_state_to_string(job->state), job->uid == NULL ? " shutdown" : ""));
+    driver->killed = WORKERS_KILLED_NONE;
+    driver_word(driver, arena_printf(driver->arena, "spawn(%s %s%s)", job->sid,
+                                     job->kill ? "kill" : svc_state_to_string(job->state),
+                                     job->uid == NULL && !job->kill ? " shutdown" : ""));
     const int64_t *code = map_find(&driver->codes, job->sid);
     if (!driver->hold) {
         driver_finish(driver, job->sid, job->uid, job->state,
                       code != NULL ? *code : LRM_CODE_SUCCESS);
     }
+}
+
+const char *driver_list(struct lrm_driver *driver, const struct workers_guests *guests)
+{
+    struct strbuf text CLEANUP(strbuf_done) = {0};
+    for (size_t i = 0; i < guests->count; i++) {
+        strbuf_appendf(&text, "%s%s", i > 0 ? " " : "", guests->sids[i]);
+    }
+    return arena_strdup(driver->arena, strbuf_text(&text));
 }
 
 static void driver_act(struct lrm_driver *driver, const struct lrm_action *action,
@@ -178,6 +192,8 @@ static void driver_act(struct lrm_driver *driver, const struct lrm_action *actio
     case LRM_ACTION_ACQUIRE_LEASE:
         driver_word(driver, "acquire");
         answers->lease_answer = driver->lease_answer;
+        answers->grant.term = driver->term;
+        answers->grant.origin = driver->origin;
         answers->grant.authority_until_ms = driver->now_ms + driver->authority_ms;
         answers->grant.retry_at_ms = driver->now_ms + 1;
         return;
@@ -188,8 +204,20 @@ static void driver_act(struct lrm_driver *driver, const struct lrm_action *actio
     case LRM_ACTION_SPAWN:
         driver_spawn(driver, &action->job);
         return;
+    case LRM_ACTION_NOTE:
+        driver_word(driver,
+                    arena_printf(driver->arena, "note(%s)", driver_list(driver, &action->guests)));
+        answers->note_answer = driver->note_answer;
+        return;
+    case LRM_ACTION_KILL:
+        driver_word(driver, arena_printf(driver->arena, "kill(%s; %" PRId64 ")",
+                                         driver_list(driver, &action->guests),
+                                         action->deadline_ms - driver->now_ms));
+        driver->killed = driver->kill_result;
+        return;
     case LRM_ACTION_DISARM_WATCHDOG:
         driver_word(driver, "disarm");
+        answers->disarm_answer = driver->disarm_answer;
         return;
     case LRM_ACTION_RELEASE_LEASE:
         driver_word(driver, "release");
@@ -214,7 +242,9 @@ static struct lrm_input driver_input(struct lrm_driver *driver)
                               .manager = driver->manager,
                               .services = &driver->services,
                               .resources = &driver->resources,
-                              .options = &driver->options};
+                              .options = &driver->options,
+                              .killed = driver->killed,
+                              .killed_reason = driver->killed_reason};
 }
 
 void driver_round(struct lrm_driver *driver)
@@ -289,7 +319,11 @@ bool driver_did(const struct lrm_driver *driver, const char *word)
 
 int64_t driver_result(struct lrm_driver *driver, const char *uid)
 {
-    const struct lrm_status *status = lrm_build_status(driver->lrm, driver->arena);
-    const struct lrm_result *result = map_find(&status->results, uid);
-    return result != NULL ? result->exit_code : DRIVER_NO_RESULT;
+    map_each (e, lrm_get_results(driver->lrm)) {
+        const struct lrm_result *result = e->value;
+        if (strcmp(result->uid, uid) == 0) {
+            return result->exit_code;
+        }
+    }
+    return DRIVER_NO_RESULT;
 }

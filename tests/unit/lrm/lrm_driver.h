@@ -29,9 +29,16 @@ struct lrm_driver {
     struct map services;  // sid → struct service *
     struct map resources; // sid → struct resource *
     struct options options;
-    int lease_answer;    // what acquiring answers: enum lease_answer or -errno
-    int watchdog_answer; // 1 or -errno
-    int status_answer;   // 1 or -errno
+    uint64_t term;                   // of the grant
+    enum lease_origin origin;        // likewise
+    int lease_answer;                // what acquiring answers: enum lease_answer or -errno
+    int watchdog_answer;             // 1 or -errno
+    int status_answer;               // 1 or -errno
+    int disarm_answer;               // 1 or -errno
+    int note_answer;                 // 1 or -errno
+    enum workers_killed kill_result; // what an order to kill comes to
+    enum workers_killed killed;      // what is said of the last order
+    const char *killed_reason;
     int64_t authority_ms;
     struct map codes; // sid → int64_t *: how its jobs end; absent: success
     bool hold;        // jobs do not end by themselves
@@ -66,6 +73,8 @@ void driver_round(struct lrm_driver *driver);
 // Rounds, each so long after the one before as in the simulator.
 void driver_rounds(struct lrm_driver *driver, size_t count);
 void driver_shutdown(struct lrm_driver *driver, enum lrm_shutdown how);
+// The guests of the last order to kill, and of the last note, with a blank between.
+const char *driver_list(struct lrm_driver *driver, const struct workers_guests *guests);
 // Brings the LRM from its start to the state.
 void driver_reach(struct lrm_driver *driver, enum lrm_state state);
 const char *driver_trace(const struct lrm_driver *driver);

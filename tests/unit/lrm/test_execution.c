@@ -106,6 +106,15 @@ static int bench_move(struct agent *agent, const struct guest *guest, const char
     return 0;
 }
 
+static int bench_kill(struct agent *agent, const char *sid, int64_t timeout_ms, struct error *err)
+{
+    struct bench *bench = (struct bench *)agent;
+    assert_string_equal(sid, "ct:100");
+    bench_log(bench, "kill");
+    bench->timeout_s = timeout_ms / 1000;
+    return bench->stop_fails ? error_set(err, -EIO, "hangs on") : 0;
+}
+
 static struct agent *bench_agent_for(void *userdata, const char *type)
 {
     struct bench *bench = userdata;
@@ -114,7 +123,11 @@ static struct agent *bench_agent_for(void *userdata, const char *type)
 
 static void bench_init(struct bench *bench)
 {
-    static const struct agent_ops agent_ops = {bench_check, bench_start, bench_stop, bench_move};
+    static const struct agent_ops agent_ops = {.check = bench_check,
+                                               .start = bench_start,
+                                               .stop = bench_stop,
+                                               .kill = bench_kill,
+                                               .move = bench_move};
     static const struct event_sink_ops sink_ops = {bench_emit};
     *bench = (struct bench){.agent = {&agent_ops}, .sink = {&sink_ops}};
     bench->arena = arena_new();
@@ -359,12 +372,56 @@ static void stop_passes_its_timeout_on(void **state)
     }
 }
 
+static void cannot_be_killed(struct bench *b)
+{
+    b->running = true;
+    b->stop_fails = true;
+}
+
+// Wherever its place is, and whether it is known at all.
+static void kill_ends_what_is_left_here(void **state)
+{
+    static const struct {
+        const char *name;
+        void (*prepare)(struct bench *b);
+        const char *log;
+        enum lrm_code code;
+    } kill_rows[] = {
+        {"runs, though elsewhere", away_and_running, "kill +stray-killed", LRM_CODE_SUCCESS},
+        {"does not run", away, "kill", LRM_CODE_SUCCESS},
+        {"no definition", gone, "kill", LRM_CODE_SUCCESS},
+        {"cannot be looked at", unsure, "kill", LRM_CODE_SUCCESS},
+        {"unreadable", broken, "kill", LRM_CODE_SUCCESS},
+        {"cannot be killed", cannot_be_killed, "kill", LRM_CODE_ERROR}};
+    (void)state;
+    for (size_t i = 0; i < ARRAY_SIZE(kill_rows); i++) {
+        struct bench bench;
+        bench_init(&bench);
+        kill_rows[i].prepare(&bench);
+        const struct job job = {.state = SVC_STATE_REQUEST_STOP, .timeout_s = 9, .kill = true};
+        const char *reason = NULL;
+        enum lrm_code code = bench_run(&bench, job, true, &reason);
+        fixture_row(kill_rows[i].name, code == kill_rows[i].code);
+        fixture_row(kill_rows[i].name, strcmp(strbuf_text(&bench.log), kill_rows[i].log) == 0);
+        fixture_row(kill_rows[i].name, (reason != NULL) == (code != LRM_CODE_SUCCESS));
+        fixture_row(kill_rows[i].name, bench.timeout_s == 9);
+        bench_done(&bench);
+    }
+    struct bench bench;
+    bench_init(&bench);
+    const char *reason = NULL;
+    const struct job job = {.sid = "xy:1", .state = SVC_STATE_REQUEST_STOP, .kill = true};
+    assert_int_equal(bench_run(&bench, job, true, &reason), LRM_CODE_SUCCESS);
+    bench_done(&bench);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(each_row_ends_as_documented),
         cmocka_unit_test(type_without_agent_has_its_own_code),
         cmocka_unit_test(stop_passes_its_timeout_on),
+        cmocka_unit_test(kill_ends_what_is_left_here),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

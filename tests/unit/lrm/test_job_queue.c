@@ -95,6 +95,20 @@ static void stop_job_of_the_shutdown_is_not_replaced_by_an_order(void **state)
     assert_null(job_queue_take(queue, true)->uid);
 }
 
+static void order_replaces_the_stop_job_of_the_shutdown_in_classic_replay(void **state)
+{
+    struct job_queue *queue = *state;
+    queue->orders_beat_stops = true;
+    put(queue, "ct:101", NULL, SVC_STATE_REQUEST_STOP);
+    put(queue, "ct:101", "order", SVC_STATE_RELOCATE);
+    queue->orders_beat_stops = false;
+    put(queue, "ct:102", NULL, SVC_STATE_REQUEST_STOP);
+    put(queue, "ct:102", NULL, SVC_STATE_STOPPED); // asked to end again: as it was
+    assert_string_equal(job_queue_take(queue, true)->uid, "order");
+    assert_null(job_queue_take(queue, true)->uid);
+    assert_null(job_queue_take(queue, true));
+}
+
 static void result_counts_once_and_for_its_own_job_only(void **state)
 {
     struct job_queue *queue = *state;
@@ -159,6 +173,7 @@ int main(void)
         queue_test(order_while_a_worker_runs_is_ignored),
         queue_test(stop_job_of_the_shutdown_waits_for_the_running_worker),
         queue_test(stop_job_of_the_shutdown_is_not_replaced_by_an_order),
+        queue_test(order_replaces_the_stop_job_of_the_shutdown_in_classic_replay),
         queue_test(result_counts_once_and_for_its_own_job_only),
         queue_test(orders_that_are_not_repeated_are_dropped),
         cmocka_unit_test(jobs_that_bring_to_life_wait_for_authority),

@@ -11,9 +11,11 @@ static void table_allows_the_documented_moves_only(void **state)
 {
     (void)state;
     static const char *const documented[] = {
-        "startup>wait_for_agent_lock", "wait_for_agent_lock>active",      "active>lost_agent_lock",
-        "active>maintenance",          "active>wait_for_agent_lock",      "maintenance>active",
-        "maintenance>lost_agent_lock", "maintenance>wait_for_agent_lock", "lost_agent_lock>active",
+        "startup>wait_for_agent_lock", "wait_for_agent_lock>active",
+        "active>lost_agent_lock",      "active>maintenance",
+        "active>wait_for_agent_lock",  "maintenance>active",
+        "maintenance>lost_agent_lock", "maintenance>wait_for_agent_lock",
+        "lost_agent_lock>active",      "wait_for_agent_lock>lost_agent_lock",
     };
     struct arena *arena = arena_new();
     for (int from = 0; from < LRM_STATE_MAX; from++) {
@@ -227,6 +229,29 @@ static void maintenance_over_with_services_is_active_at_once_when_live(void **st
     assert_int_equal(lrm_get_state(d->lrm), LRM_STATE_ACTIVE);
 }
 
+static void job_that_runs_is_waited_for_before_the_lease_goes_back(void **state)
+{
+    struct lrm_driver *d = *state;
+    d->hold = true;
+    driver_reach(d, LRM_STATE_ACTIVE);
+    driver_service(d, "ct:100", SVC_STATE_STARTED, "beta");
+    d->now_ms += d->timing.lrm_round_ms * (d->timing.lrm_idle_rounds + 2);
+    driver_rounds(d, 70);
+    assert_int_equal(lrm_get_state(d->lrm), LRM_STATE_ACTIVE);
+    d->manager->disarm = DISARM_MODE_FREEZE;
+    driver_rounds(d, 1);
+    assert_int_equal(lrm_get_state(d->lrm), LRM_STATE_ACTIVE);
+    driver_maintenance(d, true);
+    driver_rounds(d, 1);
+    assert_int_equal(lrm_get_state(d->lrm), LRM_STATE_MAINTENANCE);
+    driver_maintenance(d, false);
+    driver_rounds(d, 1); // disarmed again, but not yet done
+    assert_int_equal(lrm_get_state(d->lrm), LRM_STATE_MAINTENANCE);
+    driver_finish(d, "ct:100", "a-ct:100", SVC_STATE_STARTED, LRM_CODE_SUCCESS);
+    driver_rounds(d, 1);
+    assert_int_equal(lrm_get_state(d->lrm), LRM_STATE_WAIT_FOR_AGENT_LOCK);
+}
+
 static void active_idle_for_more_than_60_rounds_gives_the_lease_back(void **state)
 {
     struct lrm_driver *d = *state;
@@ -322,6 +347,8 @@ int main(void)
         cmocka_unit_test(each_row_moves_as_documented),
         cmocka_unit_test_setup_teardown(maintenance_over_with_services_is_active_at_once_when_live,
                                         driver_setup_live, driver_teardown),
+        cmocka_unit_test_setup_teardown(job_that_runs_is_waited_for_before_the_lease_goes_back,
+                                        driver_setup, driver_teardown),
         cmocka_unit_test_setup_teardown(active_idle_for_more_than_60_rounds_gives_the_lease_back,
                                         driver_setup, driver_teardown),
         cmocka_unit_test_setup_teardown(active_idle_count_starts_anew_after_a_round_with_work,

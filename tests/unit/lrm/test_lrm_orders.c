@@ -117,7 +117,8 @@ static void workers_limit_holds_and_the_rest_waits(void **state)
     driver_service(d, "ct:203", SVC_STATE_STARTED, DRIVER_NODE);
     driver_round(d);
     assert_string_equal(driver_trace(d),
-                        "status acquire arm +wait_for_agent_lock>active spawn(ct:201 started) "
+                        "status acquire arm note(ct:201 ct:202 ct:203) +wait_for_agent_lock>active "
+                        "spawn(ct:201 started) "
                         "spawn(ct:202 started) status");
     d->now_ms += 1;
     driver_round(d);
@@ -160,6 +161,7 @@ static void nothing_new_is_started_once_the_lease_is_lost(void **state)
 static void nothing_is_started_without_authority_left(void **state)
 {
     struct lrm_driver *d = *state;
+    d->options.lease_loss = LEASE_LOSS_RESET;
     driver_reach(d, LRM_STATE_ACTIVE);
     d->authority_ms = 0;
     driver_service(d, "ct:200", SVC_STATE_STARTED, DRIVER_NODE);
@@ -182,6 +184,7 @@ static void nothing_is_started_while_the_watchdog_cannot_be_armed(void **state)
 static void live_lease_that_cannot_be_renewed_counts_until_its_authority_ends(void **state)
 {
     struct lrm_driver *d = *state;
+    d->options.lease_loss = LEASE_LOSS_RESET;
     driver_service(d, "ct:100", SVC_STATE_STARTED, DRIVER_NODE);
     driver_round(d);
     int64_t end_ms = d->now_ms + d->authority_ms;
@@ -191,7 +194,7 @@ static void live_lease_that_cannot_be_renewed_counts_until_its_authority_ends(vo
     d->now_ms = end_ms - 1;
     driver_round(d);
     assert_int_equal(lrm_get_state(d->lrm), LRM_STATE_ACTIVE);
-    assert_string_equal(driver_trace(d), "+view-outdated acquire status");
+    assert_string_equal(driver_trace(d), "+view-outdated acquire");
     d->now_ms = end_ms;
     driver_round(d);
     assert_string_equal(driver_trace(d), "acquire +lease-lost +active>lost_agent_lock");

@@ -39,6 +39,9 @@ struct ports {
     int arm_answer;
     bool quorate;
     int64_t deadline_ms;
+    int note_answer;
+    int disarm_answer;
+    enum workers_killed kill_result, killed;
     struct job_result ended; // the last job spawned
     bool has_ended;
     struct strbuf log;
@@ -99,9 +102,9 @@ static int fake_arm(struct watchdog *watchdog, int64_t deadline_ms, struct error
 
 static int fake_disarm(struct watchdog *watchdog, struct error *err)
 {
-    (void)err;
-    ports_log(ports_of(watchdog, watchdog), "disarm");
-    return 0;
+    struct ports *ports = ports_of(watchdog, watchdog);
+    ports_log(ports, "disarm");
+    return ports->disarm_answer < 0 ? error_set(err, ports->disarm_answer, "away") : 0;
 }
 
 static int fake_spawn(struct workers *workers, const struct job *job, struct error *err)
@@ -127,6 +130,32 @@ static void fake_collect(struct workers *workers, struct arena *arena, struct jo
     ports->has_ended = false;
 }
 
+static void fake_kill(struct workers *workers, const struct workers_guests *guests,
+                      int64_t until_ms)
+{
+    struct ports *ports = ports_of(workers, workers);
+    ports_log(ports, arena_printf(ports->arena, "kill(%s %zu %lld)", guests->sids[0], guests->count,
+                                  (long long)(until_ms - ports->now_ms)));
+    ports->killed = ports->kill_result;
+}
+
+static enum workers_killed fake_look(struct workers *workers, struct arena *arena,
+                                     const char **ret_reason)
+{
+    *ret_reason = arena_strdup(arena, "as the test wants");
+    return ports_of(workers, workers)->killed;
+}
+
+static int fake_note(struct workers *workers, const struct workers_guests *guests, uint64_t term,
+                     struct error *err)
+{
+    (void)term;
+    (void)term;
+    struct ports *ports = ports_of(workers, workers);
+    ports_log(ports, arena_printf(ports->arena, "note(%zu)", guests->count));
+    return ports->note_answer < 0 ? error_set(err, ports->note_answer, "the disk is full") : 0;
+}
+
 static void fake_emit(struct event_sink *sink, const struct event *event)
 {
     struct ports *ports = ports_of(sink, sink);
@@ -139,7 +168,8 @@ static int ports_setup(void **state)
     static const struct lease_ops lease_ops = {fake_acquire, fake_release};
     static const struct membership_ops membership_ops = {fake_members};
     static const struct watchdog_ops watchdog_ops = {fake_arm, fake_disarm};
-    static const struct workers_ops workers_ops = {fake_spawn, fake_collect};
+    static const struct workers_ops workers_ops = {fake_spawn, fake_collect, fake_kill, fake_look,
+                                                   fake_note};
     static const struct event_sink_ops sink_ops = {fake_emit};
     struct ports *ports = alloc_zero(sizeof(*ports));
     *ports = (struct ports){.clock = {&clock_ops},
@@ -198,6 +228,19 @@ static struct lrm_status *ports_status(struct ports *ports)
     return status;
 }
 
+// NULL: it said nothing of the service.
+static const struct lrm_result *ports_result(struct ports *ports, const char *sid)
+{
+    const char *text =
+        fake_store_get(ports->store, arena_printf(ports->arena, "live/result/alpha/%s", sid));
+    struct lrm_result *result = NULL;
+    if (text != NULL) {
+        assert_int_equal(lrm_result_parse(ports->arena, text, strlen(text), &result, NULL), 0);
+        assert_string_equal(result->sid, sid);
+    }
+    return result;
+}
+
 static const char record[] = "{\"state\":\"started\",\"node\":\"alpha\",\"uid\":\"u1\"}";
 
 static void new_round_object_tells_its_first_state(void **state)
@@ -211,15 +254,19 @@ static void record_is_carried_out_and_its_result_written(void **state)
 {
     struct ports *ports = *state;
     fake_store_put(ports->store, "service/ct:100", record);
-    assert_string_equal(ports_run(ports, 0, NULL), "+daemon-state spawn(ct:100)");
+    assert_string_equal(ports_run(ports, 0, NULL), "note(1) +daemon-state spawn(ct:100)");
     assert_int_equal(ports->deadline_ms, ports->now_ms + ports->timing.authority_ms);
     assert_int_equal(lrm_round_state(ports->round), LRM_STATE_ACTIVE);
     const struct lrm_status *status = ports_status(ports);
     assert_int_equal(status->state, LRM_STATE_ACTIVE);
     assert_int_equal(status->timestamp_s, ports->now_ms / 1000);
-    const struct lrm_result *result = map_find(&status->results, "u1");
+    assert_int_equal(status->results.count, 0); // no document holds those of all services
+    const struct lrm_result *result = ports_result(ports, "ct:100");
     assert_non_null(result);
+    assert_string_equal(result->uid, "u1");
     assert_int_equal(result->exit_code, LRM_CODE_SUCCESS);
+    assert_int_equal(fake_store_version(ports->store, "live/result/alpha/ct:100"),
+                     fake_store_version(ports->store, "live/lrm/alpha"));
 }
 
 static void status_is_written_again_when_it_changed_or_is_due_only(void **state)
@@ -262,12 +309,25 @@ static void status_is_written_anew_after_the_store_was_away(void **state)
     assert_non_null(fake_store_get(ports->store, "live/lrm/alpha"));
 }
 
+static void result_of_an_earlier_process_is_gone_with_the_first_status(void **state)
+{
+    struct ports *ports = *state;
+    fake_store_put(ports->store, "live/result/alpha/ct:100",
+                   "{\"exit_code\":0,\"sid\":\"ct:100\",\"state\":\"started\",\"uid\":\"u0\"}");
+    fake_store_put(ports->store, "live/result/alphabet/ct:100", "of another");
+    (void)ports_run(ports, 0, NULL);
+    assert_null(ports_result(ports, "ct:100"));
+    assert_int_equal(fake_store_version(ports->store, "live/result/alpha/ct:100"),
+                     fake_store_version(ports->store, "live/lrm/alpha"));
+    assert_string_equal(fake_store_get(ports->store, "live/result/alphabet/ct:100"), "of another");
+}
+
 static void watchdog_that_fails_is_told_once_and_starts_nothing(void **state)
 {
     struct ports *ports = *state;
     ports->arm_answer = -ENOTCONN;
     fake_store_put(ports->store, "service/ct:100", record);
-    assert_string_equal(ports_run(ports, 0, NULL), "+watchdog-failed");
+    assert_string_equal(ports_run(ports, 0, NULL), "+watchdog-failed note(1)");
     assert_string_equal(ports_run(ports, 1, NULL), "");
     ports->arm_answer = 0;
     assert_string_equal(ports_run(ports, 1, NULL), "+daemon-state spawn(ct:100)");
@@ -294,8 +354,8 @@ static void record_that_is_deleted_is_forgotten(void **state)
                    "{\"state\":\"stopped\",\"node\":\"alpha\",\"uid\":\"u2\"}");
     (void)ports_run(ports, 1, NULL);
     (void)ports_run(ports, 1, NULL);
-    assert_null(map_find(&ports_status(ports)->results, "u1"));
-    assert_non_null(map_find(&ports_status(ports)->results, "u2"));
+    assert_null(ports_result(ports, "ct:100"));
+    assert_string_equal(ports_result(ports, "ct:101")->uid, "u2");
 }
 
 static void manager_status_that_cannot_be_parsed_stops_new_jobs(void **state)
@@ -306,7 +366,7 @@ static void manager_status_that_cannot_be_parsed_stops_new_jobs(void **state)
     assert_string_equal(ports_run(ports, 0, NULL),
                         "+document-unreadable +manager-status-unreadable");
     fake_store_put(ports->store, "manager/status", "{}");
-    assert_string_equal(ports_run(ports, 1, NULL), "+daemon-state spawn(ct:100)");
+    assert_string_equal(ports_run(ports, 1, NULL), "note(1) +daemon-state spawn(ct:100)");
 }
 
 static void job_that_cannot_begin_has_failed_to_run(void **state)
@@ -314,8 +374,9 @@ static void job_that_cannot_begin_has_failed_to_run(void **state)
     struct ports *ports = *state;
     ports->spawn_answer = -EEXIST;
     fake_store_put(ports->store, "service/ct:100", record);
-    assert_string_equal(ports_run(ports, 0, NULL), "+daemon-state spawn(ct:100) +worker-failed");
-    const struct lrm_result *result = map_find(&ports_status(ports)->results, "u1");
+    assert_string_equal(ports_run(ports, 0, NULL),
+                        "note(1) +daemon-state spawn(ct:100) +worker-failed");
+    const struct lrm_result *result = ports_result(ports, "ct:100");
     assert_int_equal(result->exit_code, LRM_CODE_FAILED_TO_RUN);
     assert_string_equal(result->reason, "one is running");
 }
@@ -329,7 +390,8 @@ static void lease_that_fails_is_told_once_and_so_is_its_return(void **state)
     assert_string_equal(ports_run(ports, 1, NULL), "");
     ports->lease_answer = LEASE_ACQUIRED;
     assert_string_equal(ports_run(ports, 1, NULL),
-                        "+port-works-again +lock-acquired +daemon-state spawn(ct:100)");
+                        "+port-works-again +lock-acquired note(1) +daemon-state "
+                        "spawn(ct:100)");
 }
 
 static void shutdown_before_the_first_round_knows_the_policy(void **state)
@@ -356,6 +418,38 @@ static void guest_exit_is_told_and_looked_after(void **state)
 
 #define ports_test(function) cmocka_unit_test_setup_teardown(function, ports_setup, ports_teardown)
 
+static void lost_lease_kills_tells_the_watchdog_and_keeps_the_lease(void **state)
+{
+    struct ports *ports = *state;
+    fake_store_put(ports->store, "service/ct:100", record);
+    (void)ports_run(ports, 0, NULL);
+    (void)ports_run(ports, 1, NULL); // collects the result
+    ports->lease_answer = -EHOSTDOWN;
+    ports->quorate = false;
+    ports->kill_result = WORKERS_KILLED_PROVEN;
+    int64_t brink_ms = ports->timing.authority_ms - ports->timing.stop_ms;
+    int64_t left_ms = ports->timing.stop_ms - ports->timing.granularity_ms;
+    assert_string_equal(ports_run(ports, brink_ms, NULL),
+                        arena_printf(ports->arena,
+                                     "+port-failed +lease-lost +daemon-state kill(ct:100 1 %lld)",
+                                     (long long)left_ms));
+    ports->disarm_answer = -ENOTCONN;
+    assert_string_equal(ports_run(ports, 10, NULL), "disarm +release-failed");
+    ports->disarm_answer = 0;
+    assert_string_equal(ports_run(ports, 10, NULL), "disarm +fence-stopped");
+}
+
+static void note_that_fails_is_told_once(void **state)
+{
+    struct ports *ports = *state;
+    fake_store_put(ports->store, "service/ct:100", record);
+    ports->note_answer = -ENOSPC;
+    assert_string_equal(ports_run(ports, 0, NULL), "note(1) +port-failed +daemon-state");
+    assert_string_equal(ports_run(ports, 1, NULL), "note(1)");
+    ports->note_answer = 0;
+    assert_string_equal(ports_run(ports, 1, NULL), "note(1) +port-works-again spawn(ct:100)");
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -364,6 +458,7 @@ int main(void)
         ports_test(status_is_written_again_when_it_changed_or_is_due_only),
         ports_test(status_whose_fate_is_unknown_is_written_again),
         ports_test(status_is_written_anew_after_the_store_was_away),
+        ports_test(result_of_an_earlier_process_is_gone_with_the_first_status),
         ports_test(watchdog_that_fails_is_told_once_and_starts_nothing),
         ports_test(record_that_cannot_be_parsed_leaves_the_old_one_in_force),
         ports_test(record_that_is_deleted_is_forgotten),
@@ -372,6 +467,8 @@ int main(void)
         ports_test(lease_that_fails_is_told_once_and_so_is_its_return),
         ports_test(shutdown_before_the_first_round_knows_the_policy),
         ports_test(guest_exit_is_told_and_looked_after),
+        ports_test(lost_lease_kills_tells_the_watchdog_and_keeps_the_lease),
+        ports_test(note_that_fails_is_told_once),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

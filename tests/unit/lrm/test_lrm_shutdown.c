@@ -119,6 +119,52 @@ static void maintenance_with_stopped_services_stops_and_leaves_in_one_round(void
     assert_true(d->exit);
 }
 
+// What cannot leave is stopped, and not started again by the order that still stands.
+static void maintenance_stops_what_cannot_leave_for_good(void **state)
+{
+    struct lrm_driver *d = *state;
+    driver_reach(d, LRM_STATE_ACTIVE);
+    driver_maintenance(d, true);
+    driver_round(d);
+    assert_int_equal(lrm_get_state(d->lrm), LRM_STATE_MAINTENANCE);
+    d->hold = true;
+    driver_service(d, "ct:101", SVC_STATE_MIGRATE, DRIVER_NODE)->target = "beta";
+    driver_shutdown(d, LRM_SHUTDOWN_POWEROFF);
+    driver_rounds(d, 1);
+    assert_true(
+        driver_did(d, "spawn(ct:100 request_stop shutdown) spawn(ct:101 request_stop shutdown)"));
+    driver_finish(d, "ct:100", NULL, SVC_STATE_REQUEST_STOP, LRM_CODE_SUCCESS);
+    driver_finish(d, "ct:101", NULL, SVC_STATE_REQUEST_STOP, LRM_CODE_SUCCESS);
+    driver_rounds(d, 1);
+    assert_false(driver_did(d, "spawn(ct:100"));
+    assert_true(driver_did(d, "spawn(ct:101 migrate)")); // this one can leave
+    assert_false(d->exit);
+    driver_finish(d, "ct:101", "a-ct:101", SVC_STATE_MIGRATE, LRM_CODE_SUCCESS);
+    driver_service(d, "ct:101", SVC_STATE_STARTED, "beta");
+    for (int i = 0; i < 3 && !d->exit; i++) {
+        driver_rounds(d, 1);
+        assert_false(driver_did(d, "spawn"));
+    }
+    assert_true(driver_did(d, "disarm release"));
+    assert_true(d->exit);
+}
+
+static void maintenance_that_cannot_stop_all_keeps_lease_and_watchdog(void **state)
+{
+    struct lrm_driver *d = *state;
+    driver_reach(d, LRM_STATE_ACTIVE);
+    driver_maintenance(d, true);
+    driver_round(d);
+    driver_code(d, "ct:100", LRM_CODE_ERROR);
+    driver_shutdown(d, LRM_SHUTDOWN_POWEROFF);
+    for (int i = 0; i < 3 && !d->exit; i++) {
+        driver_rounds(d, 1);
+        assert_false(driver_did(d, "disarm"));
+        assert_false(driver_did(d, "release"));
+    }
+    assert_true(d->exit);
+}
+
 static void waiting_lrm_ends_at_once(void **state)
 {
     struct lrm_driver *d = *state;
@@ -191,6 +237,43 @@ static void unreadable_word_delays_the_end(void **state)
     assert_false(d->exit);
 }
 
+// The reference's daemon ends there, and its replay needs that; the watchdog stays as it is.
+static void maintenance_that_cannot_read_ends_in_classic_replay(void **state)
+{
+    struct lrm_driver *d = *state;
+    driver_reach(d, LRM_STATE_MAINTENANCE);
+    d->readable = false;
+    driver_rounds(d, 1);
+    assert_true(d->exit);
+    assert_false(driver_did(d, "disarm"));
+    assert_false(driver_did(d, "release"));
+}
+
+static void maintenance_that_cannot_read_goes_on_live(void **state)
+{
+    struct lrm_driver *d = *state;
+    driver_reach(d, LRM_STATE_MAINTENANCE);
+    d->readable = false;
+    driver_rounds(d, 1);
+    assert_false(d->exit);
+}
+
+static void unknown_policy_is_told_and_acts_as_conditional(void **state)
+{
+    struct lrm_driver *d = *state;
+    driver_reach(d, LRM_STATE_ACTIVE);
+    d->options.shutdown_policy_unknown = "hasty";
+    driver_shutdown(d, LRM_SHUTDOWN_REBOOT);
+    assert_int_equal(lrm_get_mode(d->lrm), LRM_MODE_RESTART);
+    assert_string_equal(driver_trace(d), "+shutdown-requested +lrm-mode status");
+}
+
+static void nothing_to_free_is_fine(void **state)
+{
+    (void)state;
+    lrm_free(NULL);
+}
+
 #define classic(function) cmocka_unit_test_setup_teardown(function, driver_setup, driver_teardown)
 #define live(function)    cmocka_unit_test_setup_teardown(function, driver_setup_live, driver_teardown)
 
@@ -204,12 +287,18 @@ int main(void)
         classic(reboot_stops_all_then_waits_until_frozen),
         classic(policy_migrate_leaves_when_all_services_have_left),
         classic(maintenance_with_stopped_services_stops_and_leaves_in_one_round),
+        live(maintenance_stops_what_cannot_leave_for_good),
+        live(maintenance_that_cannot_stop_all_keeps_lease_and_watchdog),
         classic(waiting_lrm_ends_at_once),
         classic(lost_lease_with_services_blocks_the_end),
         classic(lost_lease_blocks_a_restart_for_90_seconds_only),
         classic(mode_no_longer_follows_the_master_once_the_end_was_requested),
         classic(second_request_changes_nothing),
         classic(unreadable_word_delays_the_end),
+        classic(maintenance_that_cannot_read_ends_in_classic_replay),
+        live(maintenance_that_cannot_read_goes_on_live),
+        classic(unknown_policy_is_told_and_acts_as_conditional),
+        classic(nothing_to_free_is_fine),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

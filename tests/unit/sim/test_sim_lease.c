@@ -71,6 +71,26 @@ static void only_the_holder_may_release_and_only_in_time(void **state)
     assert_int_equal(acquire(*state, "b", 1, &term), LEASE_ACQUIRED);
 }
 
+// INV-2: what a lease proves depends on how it was got.
+static void origin_tells_how_the_lease_was_got(void **state)
+{
+    uint64_t term = 0;
+    assert_int_equal(acquire(*state, "a", 0, &term), LEASE_ACQUIRED);
+    assert_int_equal(sim_leases_find(*state, "l")->origin, LEASE_ORIGIN_NONE);
+    assert_int_equal(acquire(*state, "b", LEASE_MS + 1, &term), LEASE_ACQUIRED);
+    assert_int_equal(sim_leases_find(*state, "l")->origin, LEASE_ORIGIN_EXPIRED);
+    assert_int_equal(sim_leases_release(*state, "l", "b", LEASE_MS + 2, LEASE_MS, NULL), 0);
+    assert_int_equal(acquire(*state, "c", LEASE_MS + 3, &term), LEASE_ACQUIRED);
+    assert_int_equal(sim_leases_find(*state, "l")->origin, LEASE_ORIGIN_RELEASED);
+    assert_int_equal(acquire(*state, "c", LEASE_MS + 4, &term), LEASE_RENEWED);
+    assert_int_equal(sim_leases_find(*state, "l")->origin, LEASE_ORIGIN_RELEASED);
+    sim_leases_break(*state, "l");
+    assert_false(sim_leases_is_held(*state, "l", "c", term));
+    assert_int_equal(acquire(*state, "d", LEASE_MS + 5, &term), LEASE_ACQUIRED);
+    assert_int_equal(sim_leases_find(*state, "l")->origin, LEASE_ORIGIN_INHERITED);
+    sim_leases_break(*state, "nothing"); // is fine
+}
+
 static void held_means_owner_and_term(void **state)
 {
     uint64_t term = 0;
@@ -93,6 +113,7 @@ int main(void)
         leases_test(lease_of_another_is_busy_until_more_than_its_time_has_passed),
         leases_test(own_lease_that_ran_out_is_taken_anew_with_a_new_term),
         leases_test(only_the_holder_may_release_and_only_in_time),
+        leases_test(origin_tells_how_the_lease_was_got),
         leases_test(held_means_owner_and_term),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

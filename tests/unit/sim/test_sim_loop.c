@@ -245,7 +245,7 @@ static void live_node_without_quorum_sees_nothing_new(void **state)
     assert_int_equal(folder_run(folder, TIMING_PROFILE_BALANCED), SIMULATION_OUTCOME_DONE);
     assert_true(folder_saw(folder, "node1/crm fence-begin: node=node3"));
     assert_true(folder_saw(
-        folder, "lease-lost: lock=ha_agent_node3_lock reason='the lease could not be renewed'"));
+        folder, "lease-lost: lock=ha_agent_node3_lock reason='the lease was not renewed in time'"));
 }
 
 #define folder_test(function)                                                                      \

@@ -338,9 +338,9 @@ static void messages_are_answered(void **state)
         {"ha-lrm", "deadline 10x", "error a deadline is a number of milliseconds"},
         {"ha-lrm", "deadline -5", "error a deadline is a number of milliseconds"},
         {"ha-lrm", "deadline 99999", "error stale: the deadline has passed already"},
-        {"ha-lrm", "deadline 107001", "error the deadline is more than 7000 ms ahead"},
-        {"ha-lrm", "deadline 9223372036854775807", "error the deadline is more than 7000 ms ahead"},
-        {"ha-lrm", "deadline 107000", "ok"},
+        {"ha-lrm", "deadline 108001", "error the deadline is more than 8000 ms ahead"},
+        {"ha-lrm", "deadline 9223372036854775807", "error the deadline is more than 8000 ms ahead"},
+        {"ha-lrm", "deadline 108000", "ok"},
         {"ha-lrm", "deadline 1", "ok"}, // armed by now: a move back is ignored
         {"ha-lrm", "goodbye now", "error unknown message: 'hello NAME', 'deadline MS', 'goodbye'"},
         {"ha-lrm", "goodbye", "ok"},
