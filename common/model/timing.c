@@ -54,7 +54,7 @@ static void timing_get_live(enum timing_profile profile, struct timing *timing)
                                   .startup_grace_ms = 10 * 1000};
         break;
     case TIMING_PROFILE_BALANCED:
-        *timing = (struct timing){.token_ms = 2000,
+        *timing = (struct timing){.token_ms = 1500,
                                   .authority_ms = 8000,
                                   .stop_ms = 1500,
                                   .watchdog_ms = 3000,

@@ -48,4 +48,5 @@ def cluster_of(count, profile, *options, interval_ms=20):
             if violations != 0:
                 raise CommandFailed(f'the observer counted {violations} violations')
         finally:
+            cluster.end()
             cluster.down()

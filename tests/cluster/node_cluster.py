@@ -149,6 +149,7 @@ class Cluster:
         if self.observer_process:
             self.observer_process.terminate()
             self.observer_process.wait()
+            self.observer_process = None
             with open(self.observer_log, encoding='utf-8') as lines:
                 last = lines.read().splitlines()[-1:]
             words = last[0].split() if last else []

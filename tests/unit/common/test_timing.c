@@ -177,18 +177,18 @@ static void timing_measured_facts_are_judged(void **state)
     (void)state;
     static const struct measured_row rows[] = {
         {"nothing known", {0}, NULL},
-        {"as configured", {.token_ms = 2000, .consensus_ms = 2400, .watchdog_ms = 3000}, NULL},
+        {"as configured", {.token_ms = 1500, .consensus_ms = 1800, .watchdog_ms = 3000}, NULL},
         {"longer token", {.token_ms = 3000}, "8000 < 3000 + 3600 + 500 + 500 + 0 + 1500 = 9100 ms"},
         {"longer consensus",
-         {.token_ms = 2000, .consensus_ms = 3501},
-         "8000 < 2000 + 3501 + 500 + 500 + 0 + 1500 = 8001 ms"},
-        {"shorter token", {.token_ms = 1000}, "1000 + 1200 + 3600 < 8000 ms"},
+         {.token_ms = 1500, .consensus_ms = 4001},
+         "8000 < 1500 + 4001 + 500 + 500 + 0 + 1500 = 8001 ms"},
+        {"shorter token", {.token_ms = 1000}, "1000 + 1200 + 4700 < 8000 ms"},
         {"longer watchdog", {.watchdog_ms = 4000}, "15300/1.001 < (8000 + 2·4000 + 250)/0.999"},
         {"shorter watchdog", {.watchdog_ms = 1000}, NULL},
-        {"slow network", {.nodes_count = 32, .latency_us = 34375}, NULL},
+        {"slow network", {.nodes_count = 32, .latency_us = 68750}, NULL},
         {"too slow network",
-         {.nodes_count = 32, .latency_us = 34376},
-         "8000 < 2000 + 2400 + 500 + 500 + 1101 + 1500 = 8001 ms"},
+         {.nodes_count = 32, .latency_us = 68751},
+         "8000 < 1500 + 1800 + 500 + 500 + 2201 + 1500 = 8001 ms"},
         {"alone", {.nodes_count = 1, .latency_us = 1000000}, NULL},
     };
     for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
