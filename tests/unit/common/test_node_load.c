@@ -13,8 +13,8 @@ static void node_load_texts_round_trip(void **state)
     static const char *const rows[] = {
         "{\"maxcpu\":8.0,\"maxmem\":1024.0}",
         "{\"cpu\":0.25,\"guests\":{},\"maxcpu\":8.0,\"maxmem\":1024.0,\"mem\":512.0}",
-        "{\"cpu\":0.25,\"guests\":{\"ct:100\":{\"cpu\":0.125,\"mem\":64.0}},\"maxcpu\":8.0,"
-        "\"maxmem\":1024.0,\"mem\":512.0}",
+        ("{\"cpu\":0.25,\"guests\":{\"ct:100\":{\"cpu\":0.125,\"mem\":64.0}},\"maxcpu\":8.0,"
+         "\"maxmem\":1024.0,\"mem\":512.0}"),
     };
     for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
         struct node_load *load = NULL;
