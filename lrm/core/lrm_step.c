@@ -236,6 +236,14 @@ static bool lrm_lease_is_broken(const struct lrm *lrm, const struct lrm_input *i
            input->grant.origin != LEASE_ORIGIN_FORGOTTEN;
 }
 
+// An answer that comes late leaves little authority: who has nothing to protect yet would have to
+// stop again at once what it starts by it, perhaps with too little time for that.
+static bool lrm_lease_is_spent(const struct lrm *lrm, const struct lrm_input *input)
+{
+    return lrm->event_driven && !lrm->armed &&
+           input->grant.authority_until_ms - input->now_ms < 2 * lrm->timing.stop_ms;
+}
+
 static bool lrm_phase_lease(const struct lrm_call *call)
 {
     struct lrm *lrm = call->lrm;
@@ -262,9 +270,14 @@ static bool lrm_phase_lease(const struct lrm_call *call)
         const char *name = arena_printf(input->arena, LEASE_AGENT_FORMAT, lrm->node);
         event_text(input->arena, event, "lock", name);
     }
+    lrm->lease_term = input->grant.term;
+    if (lrm_lease_is_spent(lrm, input)) {
+        lrm->lease_held = false;
+        lrm->lease_ok = false;
+        return true;
+    }
     lrm->lease_held = true;
     lrm->lease_ok = true;
-    lrm->lease_term = input->grant.term;
     lrm->authority_until_ms = input->grant.authority_until_ms;
     if (lrm->armed && lrm->armed_until_ms == lrm->authority_until_ms) {
         return true;

@@ -264,6 +264,29 @@ static void stopped_node_starts_its_services_again_with_the_lease(void **state)
                         "spawn(ct:100 started) status");
 }
 
+static void late_answer_with_little_authority_starts_nothing(void **state)
+{
+    struct lrm_driver *d = *state;
+    const int64_t whole_ms = d->authority_ms;
+    reach_stopped(d);
+    d->lease_answer = LEASE_ACQUIRED;
+    d->quorate = true;
+    d->view_ok = true;
+    d->now_ms += 1000;
+    d->authority_ms = 2 * d->timing.stop_ms - 1;
+    driver_round(d);
+    assert_true(driver_did(d, "acquire"));
+    assert_false(driver_did(d, "arm"));
+    assert_int_equal(lrm_get_state(d->lrm), LRM_STATE_LOST_AGENT_LOCK);
+    d->lease_answer = LEASE_RENEWED; // the next one comes in time
+    d->authority_ms = whole_ms;
+    d->now_ms += d->timing.renew_ms;
+    driver_round(d);
+    assert_true(driver_did(d, "arm"));
+    assert_true(driver_did(d, "spawn(ct:100"));
+    assert_int_equal(lrm_get_state(d->lrm), LRM_STATE_ACTIVE);
+}
+
 static void result_of_before_the_stop_is_ignored(void **state)
 {
     struct lrm_driver *d = *state;
@@ -597,6 +620,7 @@ int main(void)
         live(goodbye_that_the_watchdog_refuses_is_a_failure),
         live(goodbye_is_repeated_while_the_watchdog_is_away),
         live(stopped_node_starts_its_services_again_with_the_lease),
+        live(late_answer_with_little_authority_starts_nothing),
         live(result_of_before_the_stop_is_ignored),
         live(second_loss_stops_again),
         live(intent_to_fence_stops_at_once_and_gives_the_lease_back),
