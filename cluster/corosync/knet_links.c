@@ -4,6 +4,7 @@
 // each a frame: ids to the process, readings back.
 #include "cluster/corosync/knet_links.h"
 
+#include <assert.h>
 #include <corosync/cmap.h>
 #include <errno.h>
 #include <stdbool.h>
@@ -147,6 +148,7 @@ static int reader_take(struct reader *reader)
     size_t size_bytes;
     int r = ipc_stream_fill(reader->stream);
     while (r == 0 && ipc_stream_next(reader->stream, &frame, &size_bytes, NULL) == 1) {
+        assert(size_bytes >= sizeof(uint32_t));
         size_t count = size_bytes / sizeof(uint32_t) - 1; // the first is no id, likewise
         reader->ids_count = count < REPLICA_MEMBERS_MAX ? count : REPLICA_MEMBERS_MAX;
         memcpy(reader->ids, frame + sizeof(uint32_t), reader->ids_count * sizeof(uint32_t));
@@ -209,6 +211,7 @@ static void links_send(struct knet_links *links)
 
 static void links_take(struct knet_links *links, const char *frame, size_t size_bytes)
 {
+    assert(size_bytes >= sizeof(struct link_reading));
     size_t count = size_bytes / sizeof(struct link_reading) - 1;
     free(links->readings);
     links->readings =

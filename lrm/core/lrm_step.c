@@ -240,7 +240,9 @@ static bool lrm_lease_is_broken(const struct lrm *lrm, const struct lrm_input *i
 // stop again at once what it starts by it, perhaps with too little time for that.
 static bool lrm_lease_is_spent(const struct lrm *lrm, const struct lrm_input *input)
 {
-    return lrm->event_driven && !lrm->armed &&
+    bool idle =
+        lrm->state == LRM_STATE_WAIT_FOR_AGENT_LOCK || lrm->state == LRM_STATE_LOST_AGENT_LOCK;
+    return lrm->event_driven && idle && !lrm->armed &&
            input->grant.authority_until_ms - input->now_ms < 2 * lrm->timing.stop_ms;
 }
 
