@@ -8,6 +8,7 @@
 
 #include "common/base/arena.h"
 #include "common/base/json.h"
+#include "common/host/udp_probe.h"
 
 enum {
     CLOCK_USUAL_S = 2,
@@ -285,6 +286,57 @@ static void check_links(struct check_rows *rows, const struct check_input *in)
     }
 }
 
+static const char *port_remedy(struct check_rows *rows, const struct check_port *port)
+{
+    switch ((enum udp_answer)port->answer) {
+    case UDP_REFUSED:
+        return "start Corosync there";
+    case UDP_UNREACHABLE:
+        return "switch it on; else look at the cable and the address";
+    case UDP_FORBIDDEN:
+        return arena_printf(rows->arena, "let udp port %u through this node's firewall",
+                            port->port);
+    case UDP_SILENT:
+        return arena_printf(rows->arena,
+                            "if it is on: let udp port %u through the firewalls, both ways",
+                            port->port);
+    case UDP_UNKNOWN:
+        break;
+    }
+    return "use a numeric address";
+}
+
+static const char *port_words(const struct check_port *port)
+{
+    switch ((enum udp_answer)port->answer) {
+    case UDP_REFUSED:
+        return "the machine is there, nothing listens";
+    case UDP_UNREACHABLE:
+        return "nobody there has the address";
+    case UDP_FORBIDDEN:
+        return "this machine may not send there";
+    case UDP_SILENT:
+        return "nothing comes back: packets are dropped, or it does not answer us";
+    case UDP_UNKNOWN:
+        break;
+    }
+    return "not looked at, since it is a name";
+}
+
+static void check_ports(struct check_rows *rows, const struct check_input *in)
+{
+    for (size_t i = 0; i < in->ports_count; i++) {
+        const struct check_port *port = &in->ports[i];
+        row_add(rows, CHECK_LEVEL_WARNING, "ports", port_remedy(rows, port),
+                "node '%s', link %d, udp port %u of %s: %s", port->node, port->link, port->port,
+                port->address, port_words(port));
+    }
+    if (in->ports_count == 0) {
+        row_add(rows, CHECK_LEVEL_OK, "ports", NULL,
+                "Corosync's packets pass between this node and all others");
+    }
+}
+
 static void check_conf(struct check_rows *rows, const struct check_input *in)
 {
     size_t before = rows->count;
@@ -485,6 +537,7 @@ void check_rows_make(struct check_rows *rows, const struct check_input *input)
     if (is_cluster) {
         check_clocks(rows, input);
         check_links(rows, input);
+        check_ports(rows, input);
         check_conf(rows, input);
         check_device(rows, input);
     }

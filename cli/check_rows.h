@@ -29,6 +29,15 @@ struct check_rows {
     size_t count; // more are left out
 };
 
+// What came back from a port of Corosync that ought to answer and does not
+// (common/host/udp_probe.h).
+struct check_port {
+    const char *node, *address;
+    int link;
+    uint16_t port;
+    int answer; // an enum udp_answer
+};
+
 struct check_input {
     const char *node, *host;    // of ha-clusterd, and of the machine
     const struct json *status;  // this node's (cluster/status.c)
@@ -36,7 +45,9 @@ struct check_input {
     const struct map *answers;  // node → struct json *, see cluster/self_report.h
     const struct map *files;    // node → struct json *: the corosync.conf on its disk
     int64_t stored_version;     // of the corosync.conf in the store; 0: none
-    const struct map *fences;   // device → struct json *, its last test; NULL: never tested
+    const struct check_port *ports;
+    size_t ports_count;
+    const struct map *fences; // device → struct json *, its last test; NULL: never tested
     int64_t now_s;
 };
 

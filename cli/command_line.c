@@ -33,11 +33,23 @@ static bool cli_name_equals(const char *name, const char *given, size_t given_le
     return true;
 }
 
+// "net12" for the name "net0".
+static bool cli_name_is_numbered(const char *name, const char *given, size_t given_length)
+{
+    size_t kind = strlen(name) - 1;
+    size_t digits = given_length;
+    while (digits > 0 && given[digits - 1] >= '0' && given[digits - 1] <= '9') {
+        digits--;
+    }
+    return digits == kind && digits < given_length && strncmp(name, given, kind) == 0;
+}
+
 static const struct cli_param *cli_params_find(const struct cli_param *params, const char *name,
                                                size_t length)
 {
     for (const struct cli_param *p = params; p != NULL && p->name != NULL; p++) {
-        if (cli_name_equals(p->name, name, length)) {
+        if (cli_name_equals(p->name, name, length) ||
+            (p->numbered && cli_name_is_numbered(p->name, name, length))) {
             return p;
         }
     }
@@ -147,6 +159,12 @@ static void cli_parse_option(struct cli *cli, int argc, char **argv, int *at)
     const struct cli_param *param = cli_find(cli->command, name, length);
     const char *next = *at + 1 < argc ? argv[*at + 1] : NULL;
     bool truth = false;
+    if (param != NULL && param->numbered) {
+        struct cli_param *one = arena_new_of(cli->arena, struct cli_param);
+        *one = *param;
+        one->name = arena_memdup(cli->arena, name, length);
+        param = one;
+    }
     if (param == NULL) {
         cli_reject(cli, arena_memdup(cli->arena, name, length), "unknown option");
         // A value that belongs to it is passed over, so that it gives no second complaint.

@@ -40,6 +40,7 @@ struct cli_param {
     bool many;      // the last positional: takes all that follow, see cli_many(); an option: may be
                     // given several times, cli_text() has the values one a line
     bool hidden;    // not in the help and the completion
+    bool numbered;  // the name ends in 0, which stands for any number: read as it was given
     int64_t min, max;
     const char *const *choices; // NULL-terminated
     cli_check check;

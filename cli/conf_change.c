@@ -106,6 +106,34 @@ static int wait_written(struct arena *out, const struct session *session, int64_
     }
 }
 
+// Corosync takes its time, and refuses what it does not like in its own log only.
+static int wait_running(const struct session *session, int64_t version, struct error *err)
+{
+    struct clock clock;
+    host_clock_init(&clock);
+    int64_t end = clock_now_ms(&clock) + WAIT_MS;
+    struct arena *arena CLEANUP(arena_freep) = arena_new();
+    for (;;) { // bounded by WAIT_MS
+        arena_clear(arena);
+        struct json *status;
+        int64_t running = 0;
+        int r = ha_cluster_call(arena, session->client, "status", NULL, &status, err);
+        if (r == 0) {
+            r = json_get_int_if(status, "config_version", 0, INT64_MAX, &running, err);
+        }
+        if (r < 0 || running >= version) {
+            return r;
+        }
+        if (clock_now_ms(&clock) > end) {
+            return error_set(err, -ETIMEDOUT,
+                             "Corosync runs with config_version %lld, not %lld, after %d s: look "
+                             "at its log, and at that of ha-clusterd",
+                             (long long)running, (long long)version, WAIT_MS / 1000);
+        }
+        host_sleep_ms(WAIT_STEP_MS);
+    }
+}
+
 static int quorum_read(struct arena *arena, const struct session *session,
                        struct conf_change *change, struct error *err)
 {
@@ -194,6 +222,9 @@ int conf_change_commit(struct arena *arena, const struct session *session,
     struct json *answer;
     if (r == 0) {
         r = ha_cluster_call(arena, session->client, "reload", NULL, &answer, err);
+        if (r == 0) {
+            r = wait_running(session, corosync_conf_version(change->conf), err);
+        }
         r = r < 0 ? error_prefix(err, "the configuration is written, but cannot be activated") : 0;
     }
     return r == 0 && change->forced ? quorum_keep(arena, session, change->present_votes, err) : r;

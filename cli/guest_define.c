@@ -7,6 +7,7 @@
 
 #include "cli/cluster_view.h"
 #include "cli/command_line.h"
+#include "cli/guest_machine.h"
 #include "cli/guest_template.h"
 #include "cli/guest_tool.h"
 #include "cli/resource_edit.h"
@@ -21,21 +22,39 @@
 #include "common/model/storage.h"
 #include "common/model/store_keys.h"
 #include "common/port/store.h"
+#include "lrm/agents/agents.h"
 #include "lrm/agents/ct_config.h"
 #include "lrm/agents/volume.h"
 
-static const char *const guest_options[] = {"hostname",    "memory",  "cores",      "bridge",
-                                            "hwaddr",      "address", "gateway",    "init",
-                                            "halt-signal", "nesting", "description"};
+// Options of the commands that are no part of a definition.
+static const char *const guest_other_options[] = {"sid",   "template", "storage", "rootfs",
+                                                  "purge", "delete",   "quiet",   "help"};
+
+static bool guest_is_other_option(const char *name)
+{
+    for (size_t i = 0; i < ARRAY_SIZE(guest_other_options); i++) {
+        if (strcmp(guest_other_options[i], name) == 0) {
+            return true;
+        }
+    }
+    return false;
+}
 
 static void guest_read_options(struct cli *cli, struct guest *guest)
 {
-    for (size_t i = 0; i < ARRAY_SIZE(guest_options); i++) {
-        if (cli_has(cli, guest_options[i])) {
-            map_put(&guest->config, guest_options[i],
-                    arena_strdup(cli->arena, cli_text(cli, guest_options[i])));
+    map_each (e, &cli->values) {
+        if (!guest_is_other_option(e->key)) {
+            map_put(&guest->config, e->key, e->value);
         }
     }
+}
+
+static int guest_check_definition(const struct guest *guest, struct error *err)
+{
+    const struct agent_type *type = agents_find_of(guest->sid);
+    return type != NULL && type->check_definition != NULL
+               ? type->check_definition(guest, err)
+               : error_set(err, -ENOTSUP, "'%s': there are no guests of this type", guest->sid);
 }
 
 static int guest_write(struct cli *cli, const struct tool_context *context,
@@ -55,8 +74,11 @@ static int guest_check_free(struct cli *cli, const struct tool_context *context,
                             struct error *err)
 {
     static const char *const types[] = {"ct", "vm"};
-    if (strcmp(sid_type(cli->arena, sid), "ct") != 0) {
-        return error_set(err, -EINVAL, "'%s': only containers (ct:<number>) can be created", sid);
+    const char *type = sid_type(cli->arena, sid);
+    if (strcmp(type, "ct") != 0 && strcmp(type, "vm") != 0) {
+        return error_set(
+            err, -EINVAL,
+            "'%s': only containers (ct:<number>) and machines (vm:<number>) can be created", sid);
     }
     for (size_t i = 0; i < ARRAY_SIZE(types); i++) {
         const char *other = arena_printf(cli->arena, "%s:%s", types[i], sid_name(sid));
@@ -134,6 +156,17 @@ static int guest_make_rootfs(struct cli *cli, const struct tool_context *context
     return r;
 }
 
+static int guest_check_machine_options(struct cli *cli)
+{
+    static const char *const only_ct[] = {"template", "storage", "rootfs"};
+    for (size_t i = 0; i < ARRAY_SIZE(only_ct); i++) {
+        if (cli_has(cli, only_ct[i])) {
+            return cli_reject(cli, only_ct[i], "is for containers only");
+        }
+    }
+    return 0;
+}
+
 static int guest_remove_rootfs(struct cli *cli, const struct tool_context *context,
                                const struct guest *guest, struct error *err)
 {
@@ -142,6 +175,37 @@ static int guest_remove_rootfs(struct cli *cli, const struct tool_context *conte
     bool shared = false;
     int r = volume_resolve(cli->arena, context->session.store, rootfs, &path, &shared, err);
     return r < 0 ? r : guest_template_remove(path, err);
+}
+
+static int guest_remove_volumes(struct cli *cli, const struct tool_context *context,
+                                const struct guest *guest, struct error *err)
+{
+    const char *rootfs = map_find(&guest->config, "rootfs");
+    if (guest_is_machine(guest)) {
+        return guest_machine_remove(cli, context, guest, err);
+    }
+    // Files that we did not put onto a storage are not ours to remove.
+    return rootfs != NULL && rootfs[0] != '/' ? guest_remove_rootfs(cli, context, guest, err) : 0;
+}
+
+// Its root file system, or the images of its disks.
+static int guest_make_volumes(struct cli *cli, const struct tool_context *context,
+                              struct guest *guest, bool *ret_made, struct error *err)
+{
+    if (!guest_is_machine(guest)) {
+        return guest_make_rootfs(cli, context, guest, ret_made, err);
+    }
+    int r = guest_check_machine_options(cli);
+    return r < 0 ? r : guest_machine_make(cli, context, guest, err);
+}
+
+static int guest_unmake(struct cli *cli, const struct tool_context *context,
+                        const struct guest *guest, const struct guest *wanted, bool made)
+{
+    if (guest_is_machine(guest)) {
+        return guest_machine_remove_new(cli, context, guest, wanted, NULL);
+    }
+    return made ? guest_remove_rootfs(cli, context, guest, NULL) : 0;
 }
 
 int guest_create(struct cli *cli, struct error *err)
@@ -153,7 +217,7 @@ int guest_create(struct cli *cli, struct error *err)
         return cli_reject(cli, "storage", "cannot be given together with rootfs");
     }
     if (sid_check(sid, err) < 0) {
-        return cli_reject(cli, "sid", "'%s' is not of the form ct:<number>", sid);
+        return cli_reject(cli, "sid", "'%s' is not of the form ct:<number> or vm:<number>", sid);
     }
     int r = tool_context_open(cli, &context, err);
     if (r == 0) {
@@ -167,14 +231,15 @@ int guest_create(struct cli *cli, struct error *err)
     }
     struct guest *guest = guest_new(cli->arena, sid, context.session.node);
     guest_read_options(cli, guest);
-    r = guest_make_rootfs(cli, &context, guest, &made, err);
+    const struct guest *wanted = guest_clone(cli->arena, guest);
+    r = guest_make_volumes(cli, &context, guest, &made, err);
     if (r < 0) {
         return r;
     }
     r = guest_write(cli, &context, guest, STORE_ABSENT, err);
     // When it is not known whether it was defined, its files must stay.
-    if (r < 0 && r != -ETIMEDOUT && made && guest_remove_rootfs(cli, &context, guest, NULL) < 0) {
-        return error_prefix(err, "the root file system stays behind");
+    if (r < 0 && r != -ETIMEDOUT && guest_unmake(cli, &context, guest, wanted, made) < 0) {
+        return error_prefix(err, "its files stay behind");
     }
     return r;
 }
@@ -229,8 +294,19 @@ int guest_set(struct cli *cli, struct error *err)
         }
     }
     guest_read_options(cli, guest);
-    r = ct_config_check(guest, err);
-    return r < 0 ? r : guest_write(cli, &context, guest, version, err);
+    if (!guest_is_machine(guest)) {
+        r = guest_check_definition(guest, err);
+        return r < 0 ? r : guest_write(cli, &context, guest, version, err);
+    }
+    const struct guest *wanted = guest_clone(cli->arena, guest);
+    r = guest_machine_make(cli, &context, guest, err);
+    if (r == 0) {
+        r = guest_write(cli, &context, guest, version, err);
+        if (r < 0 && r != -ETIMEDOUT && guest_unmake(cli, &context, guest, wanted, true) < 0) {
+            return error_prefix(err, "its files stay behind");
+        }
+    }
+    return r;
 }
 
 int guest_unlock(struct cli *cli, struct error *err)
@@ -297,10 +373,5 @@ int guest_destroy(struct cli *cli, struct error *err)
                           .expect = version};
     r = session_write(&context.session, arena_printf(cli->arena, "guest '%s'", guest->sid), &op, 1,
                       err);
-    const char *rootfs = map_find(&guest->config, "rootfs");
-    // Files that we did not put onto a storage are not ours to remove.
-    if (r == 0 && rootfs != NULL && rootfs[0] != '/') {
-        r = guest_remove_rootfs(cli, &context, guest, err);
-    }
-    return r;
+    return r < 0 ? r : guest_remove_volumes(cli, &context, guest, err);
 }

@@ -11,31 +11,58 @@
 #include "cli/tool_context.h"
 #include "common/base/arena.h"
 #include "common/base/error.h"
+#include "common/host/cluster_client.h"
 #include "common/model/command.h"
 #include "common/model/guest.h"
+#include "common/model/store_keys.h"
 #include "common/port/agent.h"
-#include "lrm/agents/ct.h"
+#include "common/port/store.h"
+#include "lrm/agents/agents.h"
 
-static struct agent *guest_agent(const struct tool_context *context)
+// An agent for the guest, to be closed after use.
+struct guest_agent {
+    const struct agent_type *type;
+    struct agent *agent; // NULL: not open
+};
+
+static void guest_agent_close(struct guest_agent *agent)
 {
+    if (agent->agent != NULL) {
+        agent->type->close(agent->agent);
+    }
+}
+
+static int guest_agent_open(const struct tool_context *context, const struct guest *guest,
+                            struct guest_agent *ret, struct error *err)
+{
+    const struct agent_type *type = agents_find_of(guest->sid);
+    if (type == NULL) {
+        return error_set(err, -ENOTSUP, "'%s': this build knows no guests of this type",
+                         guest->sid);
+    }
     // No lease is held: it can start and stop, but not give a guest to another node.
-    struct ct_agent_config config = {.node = context->session.node,
-                                     .store = context->session.store};
-    return ct_agent_new(&config);
+    const struct agents_context agents = {.node = context->session.node,
+                                          .store = context->session.store,
+                                          .is_fenced = cluster_client_is_fenced,
+                                          .is_fenced_userdata = context->session.client};
+    *ret = (struct guest_agent){.type = type, .agent = type->open(&agents)};
+    return 0;
 }
 
 int guest_is_running(const struct tool_context *context, const struct guest *guest,
                      bool *ret_running, struct error *err)
 {
-    struct agent *agent CLEANUP(ct_agent_freep) = guest_agent(context);
-    return agent->ops->check(agent, guest, ret_running, err);
+    struct guest_agent agent CLEANUP(guest_agent_close) = {0};
+    int r = guest_agent_open(context, guest, &agent, err);
+    return r < 0 ? r : agent.agent->ops->check(agent.agent, guest, ret_running, err);
 }
 
 int guest_make_stop(const struct tool_context *context, const struct guest *guest,
                     int64_t timeout_s, struct error *err)
 {
-    struct agent *agent CLEANUP(ct_agent_freep) = guest_agent(context);
-    return agent->ops->stop(agent, guest, timeout_s, err);
+    struct guest_agent agent CLEANUP(guest_agent_close) = {0};
+    int r = guest_agent_open(context, guest, &agent, err);
+    return r < 0 ? r : agent.agent->ops->stop(agent.agent, guest, timeout_s, err);
 }
 
 int guest_find(struct cli *cli, const struct tool_context *context, const struct guest **ret,
@@ -68,13 +95,16 @@ int guest_check_here(const struct tool_context *context, const struct guest *gue
 static int guest_start_here(const struct tool_context *context, const struct guest *guest,
                             struct error *err)
 {
-    struct agent *agent CLEANUP(ct_agent_freep) = guest_agent(context);
+    struct guest_agent agent CLEANUP(guest_agent_close) = {0};
     // Without quorum the guest's place may be another by now.
     int r = session_need_quorum(&context->session, err);
     if (r == 0) {
         r = guest_check_here(context, guest, err);
     }
-    return r < 0 ? r : agent->ops->start(agent, guest, err);
+    if (r == 0) {
+        r = guest_agent_open(context, guest, &agent, err);
+    }
+    return r < 0 ? r : agent.agent->ops->start(agent.agent, guest, err);
 }
 
 int guest_start(struct cli *cli, struct error *err)
@@ -119,4 +149,33 @@ int guest_stop(struct cli *cli, struct error *err)
         r = resource_check_commandable(&context.view, guest->sid, err);
     }
     return r < 0 ? r : tool_context_command(cli, &context, &command, err);
+}
+
+// The offer is what keeps a live move going: without it both sides give up, as long as the guest's
+// record has not changed hands.
+int guest_cancel_move(struct cli *cli, struct error *err)
+{
+    struct tool_context context CLEANUP(tool_context_close) = {0};
+    const struct guest *guest = NULL;
+    struct session_value offer;
+    int r = tool_context_open(cli, &context, err);
+    if (r == 0) {
+        r = session_need_quorum(&context.session, err);
+    }
+    if (r == 0) {
+        r = guest_find(cli, &context, &guest, err);
+    }
+    if (r < 0) {
+        return r;
+    }
+    const char *key = arena_printf(cli->arena, STORE_PREFIX_LIVE_MOVE "%s", guest->sid);
+    r = session_read(cli->arena, &context.session, key, &offer, err);
+    if (r == 0 && offer.text == NULL) {
+        r = error_set(err, -ENOENT, "guest '%s' is not being moved live", guest->sid);
+    }
+    struct store_op op = {.key = key, .expect = offer.version};
+    return r < 0 ? r
+                 : session_write(&context.session,
+                                 arena_printf(cli->arena, "the move of '%s'", guest->sid), &op, 1,
+                                 err);
 }

@@ -20,9 +20,12 @@ int guest_list(struct cli *cli, struct error *err);
 int guest_config(struct cli *cli, struct error *err);
 int guest_start(struct cli *cli, struct error *err);
 int guest_stop(struct cli *cli, struct error *err);
+int guest_cancel_move(struct cli *cli, struct error *err);
 int guest_storage_add(struct cli *cli, struct error *err);
 int guest_storage_list(struct cli *cli, struct error *err);
 int guest_storage_remove(struct cli *cli, struct error *err);
+int guest_storage_set(struct cli *cli, struct error *err);
+int guest_storage_status(struct cli *cli, struct error *err);
 
 // For guests on this node only. Whether it runs, proved by its processes.
 int guest_is_running(const struct tool_context *context, const struct guest *guest,

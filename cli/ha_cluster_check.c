@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <string.h>
 
+#include "cli/check_ports.h"
 #include "cli/check_rows.h"
 #include "cli/command_line.h"
 #include "cli/ha_cluster.h"
@@ -140,11 +141,17 @@ static int check(struct cli *cli, const struct session *session, struct error *e
     if (r < 0) {
         return r;
     }
+    const struct json *members = json_find(documents.membership, "members");
+    const struct check_port *ports = NULL;
+    size_t ports_count = 0;
+    check_ports_find(cli->arena, documents.status, members, session->node, &ports, &ports_count);
     const struct check_input input = {
         .node = session->node,
         .host = host,
         .status = documents.status,
-        .members = json_find(documents.membership, "members"),
+        .members = members,
+        .ports = ports,
+        .ports_count = ports_count,
         .answers = &documents.answers,
         .files = &documents.files,
         .stored_version = stored_version(cli->arena, session),

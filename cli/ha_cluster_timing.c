@@ -245,10 +245,19 @@ static int check_no_leases(struct arena *arena, const struct session *session, s
     for (size_t i = 0; r == 0 && leases != NULL && i < leases->count; i++) {
         const struct json *lease = leases->items[i];
         const char *name = json_find_string(lease, "name");
-        bool is_held = json_find_string(lease, "owner") != NULL || json_find(lease, "unknown");
-        if (name != NULL && is_held &&
-            strncmp(name, LEASE_AGENT_PREFIX, strlen(LEASE_AGENT_PREFIX)) == 0) {
+        if (name == NULL || strncmp(name, LEASE_AGENT_PREFIX, strlen(LEASE_AGENT_PREFIX)) != 0) {
+            continue;
+        }
+        int64_t left_ms = 0;
+        if (json_find_string(lease, "owner") != NULL) {
             r = error_set(err, -EBUSY, "lease '%s' is in force: %s", name, way);
+        } else if (json_find(lease, "unknown") != NULL) {
+            // A daemon that has just come has not seen yet whether somebody renews it.
+            ignore_result(json_get_int_if(lease, "breakable_in_ms", 0, INT32_MAX, &left_ms, NULL));
+            r = error_set(err, -EBUSY,
+                          "whether somebody holds lease '%s' is not known here before %lld s have "
+                          "passed: try again then",
+                          name, (long long)(left_ms + 999) / 1000);
         }
     }
     return r;

@@ -28,10 +28,60 @@
 
 static const char *const templates[] = {GUEST_TEMPLATE_BUSYBOX, NULL};
 
+#define PARAMS_MACHINE                                                                             \
+    {.name = "name", .about = "vm: its name (default: vm and its number)"},                        \
+        {.name = "sockets",                                                                        \
+         .value = "N",                                                                             \
+         .about = "vm: processors (default: 1), each with cores"},                                 \
+        {.name = "scsi0",                                                                          \
+         .numbered = true,                                                                         \
+         .value = "volume",                                                                        \
+         .about = "vm: scsi0 to scsi30: STORAGE:GiB makes a disk, STORAGE:VOLUME takes one"},      \
+        {.name = "virtio0",                                                                        \
+         .numbered = true,                                                                         \
+         .value = "volume",                                                                        \
+         .about = "vm: virtio0 to virtio15, likewise"},                                            \
+        {.name = "sata0",                                                                          \
+         .numbered = true,                                                                         \
+         .value = "volume",                                                                        \
+         .about = "vm: sata0 to sata5, likewise"},                                                 \
+        {.name = "ide0",                                                                           \
+         .numbered = true,                                                                         \
+         .value = "volume",                                                                        \
+         .about = "vm: ide0 to ide3, likewise; \",media=cdrom\" is a disc"},                       \
+        {.name = "net0",                                                                           \
+         .numbered = true,                                                                         \
+         .value = "model",                                                                         \
+         .about = "vm: net0 to net31, such as virtio,bridge=vmbr0"},                               \
+        {.name = "boot", .value = "order", .about = "vm: such as order=scsi0;net0"},               \
+        {.name = "kernel", .value = "path", .about = "vm: boots this kernel"},                     \
+        {.name = "initrd", .value = "path", .about = "vm: with this initial file system"},         \
+        {.name = "append", .value = "text", .about = "vm: and this command line"},                 \
+        {.name = "kvm",                                                                            \
+         .type = CLI_TYPE_BOOL,                                                                    \
+         .about = "vm: 1 insists on KVM, 0 does without (default: if it works)"},                  \
+        {.name = "cpu", .value = "model", .about = "vm: processor model of QEMU"},                 \
+        {.name = "machine", .value = "type", .about = "vm: pc (default) or q35"},                  \
+        {.name = "vga", .value = "type", .about = "vm: std (default), none, …"},                   \
+        {.name = "scsihw", .value = "type", .about = "vm: virtio-scsi-pci (default) or lsi"},      \
+        {.name = "serial0", .value = "socket", .about = "vm: a serial port"},                      \
+        {.name = "agent", .type = CLI_TYPE_BOOL, .about = "vm: QEMU's guest agent runs inside"},   \
+        {.name = "args", .value = "words", .about = "vm: further options of QEMU"},                \
+        {.name = "uuid", .about = "vm: its identity (default: random)"},                           \
+        {.name = "onboot", .type = CLI_TYPE_BOOL, .about = "vm: accepted; HA decides what runs"},  \
+        {.name = "migrate_downtime",                                                               \
+         .value = "seconds",                                                                       \
+         .about = "vm: how long a live move may stop it (default: 0.3)"},                          \
+    {                                                                                              \
+        .name = "migrate_speed", .value = "MiB/s", .about = "vm: bandwidth of a live move"         \
+    }
+
 #define PARAMS_GUEST                                                                               \
     {.name = "hostname", .about = "its host name"},                                                \
-        {.name = "memory", .value = "MiB", .about = "limit of its memory"},                        \
-        {.name = "cores", .value = "N", .about = "limit of its processor time"},                   \
+        {.name = "memory", .value = "MiB", .about = "limit of its memory; vm: its memory"},        \
+        {.name = "cores",                                                                          \
+         .value = "N",                                                                             \
+         .about = "limit of its processor time; vm: cores of a processor"},                        \
         {.name = "bridge", .about = "bridge on the nodes that its eth0 is connected to"},          \
         {.name = "hwaddr", .about = "hardware address of eth0"},                                   \
         {.name = "address", .value = "CIDR", .about = "address of eth0, such as 10.0.0.5/24"},     \
@@ -61,13 +111,13 @@ static const struct cli_param params_create[] = {
      .value = "path",
      .about = "use this root file system, the same on all nodes"},
     PARAMS_GUEST,
+    PARAMS_MACHINE,
     PARAM_END,
 };
 
 static const struct cli_param params_set[] = {
-    PARAM_SID,
-    PARAMS_GUEST,
-    {.name = "delete", .value = "list", .about = "options to take away"},
+    PARAM_SID,      PARAMS_GUEST,
+    PARAMS_MACHINE, {.name = "delete", .value = "list", .about = "options to take away"},
     PARAM_END,
 };
 
@@ -93,29 +143,64 @@ static const struct cli_param params_destroy[] = {
     PARAM_END,
 };
 
+static const char *const storage_types[] = {"dir", "nfs", NULL};
+static const char *const storage_losses[] = {"move", "keep", NULL};
+
+#define PARAMS_STORAGE                                                                             \
+    {.name = "path",                                                                               \
+     .check = storage_check_path,                                                                  \
+     .about = "dir: the folder; nfs: where it is mounted (default: " STORAGE_MOUNT_FOLDER "/ID)"}, \
+        {.name = "shared",                                                                         \
+         .type = CLI_TYPE_BOOL,                                                                    \
+         .about = "dir: all nodes see the same files there"},                                      \
+        {.name = "mountpoint",                                                                     \
+         .type = CLI_TYPE_BOOL,                                                                    \
+         .about = "dir: it is there only while something is mounted on the path"},                 \
+        {.name = "server", .about = "nfs: name or address of the server"},                         \
+        {.name = "export", .check = storage_check_path, .about = "nfs: the folder it exports"},    \
+        {.name = "options", .value = "list", .about = "nfs: options for mount"},                   \
+        {.name = "nodes", .value = "list", .about = "the only nodes that have it"},                \
+        {.name = "on-loss",                                                                        \
+         .type = CLI_TYPE_CHOICE,                                                                  \
+         .choices = storage_losses,                                                                \
+         .about = "what becomes of services on a node that has lost it"},                          \
+        {.name = "disable", .type = CLI_TYPE_BOOL, .about = "do not mount it, do not look at it"}, \
+    {                                                                                              \
+        .name = "content", .value = "list", .about = "accepted and ignored", .hidden = true        \
+    }
+
 static const struct cli_param params_storage_add[] = {
     PARAM_STORAGE,
-    {.name = "path",
-     .required = true,
-     .check = storage_check_path,
-     .about = "the folder, the same on all nodes"},
-    {.name = "shared",
-     .type = CLI_TYPE_BOOL,
-     .fallback = "0",
-     .about = "all nodes see the same files there"},
+    {.name = "type",
+     .type = CLI_TYPE_CHOICE,
+     .choices = storage_types,
+     .fallback = "dir",
+     .about = "what it is"},
+    PARAMS_STORAGE,
+    PARAM_END,
+};
+
+static const struct cli_param params_storage_set[] = {PARAM_STORAGE, PARAMS_STORAGE, PARAM_END};
+
+static const struct cli_param params_storage_status[] = {
+    {.name = "storage", .positional = true, .check = config_id_check, .about = "only this storage"},
     PARAM_END,
 };
 
 static const struct cli_param params_storage[] = {PARAM_STORAGE, PARAM_END};
 
 static const struct cli_command commands[] = {
+    {.name = "cancel-move",
+     .about = "cancel a live move; the guest goes on where it is",
+     .params = params_sid,
+     .run = guest_cancel_move},
     {.name = "config",
      .about = "show a guest's definition",
      .params = params_sid,
      .output = true,
      .run = guest_config},
     {.name = "create",
-     .about = "define a container on this node and make its root file system",
+     .about = "define a container or machine on this node and make its volumes",
      .params = params_create,
      .run = guest_create},
     {.name = "destroy",
@@ -145,6 +230,15 @@ static const struct cli_command commands[] = {
      .about = "forget a storage; its files stay",
      .params = params_storage,
      .run = guest_storage_remove},
+    {.name = "storage set",
+     .about = "change a storage's definition",
+     .params = params_storage_set,
+     .run = guest_storage_set},
+    {.name = "storage status",
+     .about = "how the nodes find their storages",
+     .params = params_storage_status,
+     .output = true,
+     .run = guest_storage_status},
     {.name = "unlock",
      .about = "take away the lock that an interrupted operation left",
      .params = params_sid,

@@ -9,7 +9,9 @@
 #include "cli/command_line.h"
 #include "cli/manager_tool.h"
 #include "cli/tool_context.h"
+#include "common/base/arena.h"
 #include "common/base/error.h"
+#include "common/model/probe.h"
 #include "common/model/resources.h"
 #include "common/model/sid.h"
 
@@ -33,7 +35,7 @@
     }
 
 static const char *const states[] = {"started", "stopped", "enabled", "disabled", "ignored", NULL};
-static const char *const types[] = {"vm", "ct", NULL};
+static const char *const types[] = {"vm", "ct", "ocf", "unit", NULL};
 static const char *const disarm_modes[] = {"freeze", "ignore", NULL};
 static const char *const rule_types[] = {"node-affinity", "resource-affinity", NULL};
 static const char *const affinities[] = {"positive", "negative", NULL};
@@ -44,6 +46,13 @@ static int check_comment(const char *value, struct error *err)
         return error_set(err, -EINVAL, "is longer than %d bytes", RESOURCE_COMMENT_MAX);
     }
     return 0;
+}
+
+static int check_probe(const char *value, struct error *err)
+{
+    struct arena *arena CLEANUP(arena_freep) = arena_new();
+    struct probe probe;
+    return probe_parse(arena, value, &probe, err);
 }
 
 #define PARAMS_RESOURCE                                                                            \
@@ -60,13 +69,59 @@ static int check_comment(const char *value, struct error *err)
          .type = CLI_TYPE_BOOL,                                                                    \
          .about = "return to a preferred node when there is one"},                                 \
         {.name = "group", .check = config_id_check, .about = "group of nodes"},                    \
+        {.name = "probe",                                                                          \
+         .check = check_probe,                                                                     \
+         .value = "probe",                                                                         \
+         .about = "how its health is asked: exec:/path args, tcp:host:port, http://host/path"},    \
+        {.name = "probe_interval",                                                                 \
+         .type = CLI_TYPE_INT,                                                                     \
+         .min = 1,                                                                                 \
+         .max = RESOURCE_PROBE_INTERVAL_MAX_S,                                                     \
+         .about = "seconds between two probes (10)"},                                              \
+        {.name = "probe_timeout",                                                                  \
+         .type = CLI_TYPE_INT,                                                                     \
+         .min = 1,                                                                                 \
+         .max = RESOURCE_PROBE_TIMEOUT_MAX_S,                                                      \
+         .about = "seconds until a probe has failed (5)"},                                         \
+        {.name = "probe_failures",                                                                 \
+         .type = CLI_TYPE_INT,                                                                     \
+         .min = 1,                                                                                 \
+         .max = RESOURCE_PROBE_FAILURES_MAX,                                                       \
+         .about = "failed probes in a row after which it is restarted (3)"},                       \
+        {.name = "restart_limit",                                                                  \
+         .type = CLI_TYPE_INT,                                                                     \
+         .max = RESOURCE_RESTART_LIMIT_MAX,                                                        \
+         .about = "restarts within the window; more count as a failure here (0: any number)"},     \
+        {.name = "restart_window",                                                                 \
+         .type = CLI_TYPE_INT,                                                                     \
+         .min = 1,                                                                                 \
+         .max = RESOURCE_RESTART_WINDOW_MAX_S,                                                     \
+         .about = "seconds (600)"},                                                                \
     {                                                                                              \
         .name = "comment", .check = check_comment, .about = "free text"                            \
+    }
+
+#define PARAMS_DEFINITION                                                                          \
+    {.name = "agent",                                                                              \
+     .value = "provider:type",                                                                     \
+     .about = "ocf: the resource agent, such as heartbeat:pgsql"},                                 \
+        {.name = "param",                                                                          \
+         .many = true,                                                                             \
+         .value = "key=value",                                                                     \
+         .about = "ocf: a parameter of the agent; may be given several times"},                    \
+        {.name = "verb-timeout",                                                                   \
+         .many = true,                                                                             \
+         .value = "verb=seconds",                                                                  \
+         .about = "ocf: for start, stop or monitor, in place of the agent's own; likewise"},       \
+    {                                                                                              \
+        .name = "validate", .type = CLI_TYPE_BOOL, .fallback = "1",                                \
+        .about = "ask the service's own program whether it accepts its settings"                   \
     }
 
 static const struct cli_param params_add[] = {
     PARAM_SID,
     PARAMS_RESOURCE,
+    PARAMS_DEFINITION,
     {.name = "type", .type = CLI_TYPE_CHOICE, .choices = types, .about = "what the guest must be"},
     PARAM_END,
 };
@@ -74,6 +129,7 @@ static const struct cli_param params_add[] = {
 static const struct cli_param params_set[] = {
     PARAM_SID,
     PARAMS_RESOURCE,
+    PARAMS_DEFINITION,
     {.name = "delete", .value = "list", .about = "options that return to their defaults"},
     {.name = "digest", .value = "sha1", .about = "refuse when the resource is another by now"},
     PARAM_END,
@@ -88,6 +144,9 @@ static const struct cli_param params_remove[] = {
     {.name = "force",
      .type = CLI_TYPE_BOOL,
      .about = "also when another rule could not be used any more"},
+    {.name = "forget",
+     .type = CLI_TYPE_BOOL,
+     .about = "ocf, unit: forget its definition, too; it must be disabled and stopped"},
     PARAM_END,
 };
 
@@ -218,7 +277,10 @@ static const struct cli_param params_groupremove[] = {PARAM_GROUP, PARAM_END};
 static const struct cli_param params_groupconfig[] = {PARAM_END};
 
 static const struct cli_command commands[] = {
-    {.name = "add", .about = "put a guest under HA", .params = params_add, .run = manager_add},
+    {.name = "add",
+     .about = "put a guest or a service under HA",
+     .params = params_add,
+     .run = manager_add},
     {.name = "config",
      .about = "show what is under HA, as it is stored",
      .params = params_config,

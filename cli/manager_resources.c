@@ -19,18 +19,51 @@
 #include "common/model/sid.h"
 #include "lrm/agents/volume.h"
 
-static const char *const manager_options[] = {"state",        "group",   "failback", "max_restart",
-                                              "max_relocate", "comment", NULL};
+static const char *const manager_options[] = {
+    "state", "group",          "failback",      "max_restart",    "max_relocate",  "comment",
+    "probe", "probe_interval", "probe_timeout", "probe_failures", "restart_limit", "restart_window",
+    NULL};
 
-static void manager_read_request(struct cli *cli, struct resource_request *request)
+// "key=value" lines become prefix + key → value.
+static int manager_read_pairs(struct cli *cli, const char *option, const char *prefix,
+                              struct map *ret)
+{
+    const char *at = cli_has(cli, option) ? cli_text(cli, option) : "";
+    while (*at != '\0') {
+        size_t length = strcspn(at, "\n");
+        const char *pair = arena_memdup(cli->arena, at, length);
+        const char *equals = strchr(pair, '=');
+        if (equals == NULL || equals == pair) {
+            return cli_reject(cli, option, "'%s' is not of the form key=value", pair);
+        }
+        const char *key = arena_printf(cli->arena, "%s%.*s", prefix, (int)(equals - pair), pair);
+        if (map_has(ret, key)) {
+            return cli_reject(cli, option, "'%.*s' is given twice", (int)(equals - pair), pair);
+        }
+        map_put(ret, key, arena_strdup(cli->arena, equals + 1));
+        at += length + (at[length] == '\n' ? 1 : 0);
+    }
+    return 0;
+}
+
+static int manager_read_request(struct cli *cli, struct resource_request *request)
 {
     resource_request_init(cli->arena, request);
+    request->thorough = cli_bool(cli, "validate");
+    if (cli_has(cli, "agent")) {
+        map_put(&request->define, "agent", arena_strdup(cli->arena, cli_text(cli, "agent")));
+    }
+    int r = manager_read_pairs(cli, "param", "param.", &request->define);
+    if (r == 0) {
+        r = manager_read_pairs(cli, "verb-timeout", "timeout.", &request->define);
+    }
     for (size_t i = 0; manager_options[i] != NULL; i++) {
         if (cli_has(cli, manager_options[i])) {
             map_put(&request->set, manager_options[i],
                     arena_strdup(cli->arena, cli_text(cli, manager_options[i])));
         }
     }
+    return r;
 }
 
 // A guest on a node's own storage can only ever run on that node: said at once, not at the failure.
@@ -57,9 +90,11 @@ int manager_add(struct cli *cli, struct error *err)
 {
     struct tool_context context CLEANUP(tool_context_close) = {0};
     struct resource_request request;
-    manager_read_request(cli, &request);
+    int r = manager_read_request(cli, &request);
     request.type = cli_text(cli, "type");
-    int r = tool_context_open(cli, &context, err);
+    if (r == 0) {
+        r = tool_context_open(cli, &context, err);
+    }
     if (r < 0) {
         return r;
     }
@@ -75,13 +110,15 @@ int manager_set(struct cli *cli, struct error *err)
 {
     struct tool_context context CLEANUP(tool_context_close) = {0};
     struct resource_request request;
-    manager_read_request(cli, &request);
+    int r = manager_read_request(cli, &request);
     request.unset = cli_text(cli, "delete");
     request.digest = cli_text(cli, "digest");
-    if (request.set.count == 0 && request.unset == NULL) {
+    if (r == 0 && request.set.count == 0 && request.define.count == 0 && request.unset == NULL) {
         return cli_reject(cli, "set", "nothing to change was given");
     }
-    int r = tool_context_open(cli, &context, err);
+    if (r == 0) {
+        r = tool_context_open(cli, &context, err);
+    }
     if (r < 0) {
         return r;
     }
@@ -100,8 +137,8 @@ int manager_remove(struct cli *cli, struct error *err)
     if (cli_bool(cli, "purge")) {
         purge = cli_bool(cli, "force") ? RESOURCE_PURGE_FORCE : RESOURCE_PURGE_CHECK;
     }
-    return resource_remove(cli->arena, &context.session, &context.view, cli_text(cli, "sid"), purge,
-                           err);
+    return (cli_bool(cli, "forget") ? resource_remove_definition : resource_remove)(
+        cli->arena, &context.session, &context.view, cli_text(cli, "sid"), purge, err);
 }
 
 // The properties of a stored section by key; comments are decoded.
@@ -141,6 +178,22 @@ static struct json *manager_resource_json(struct arena *arena, const char *sid, 
     }
     if (resource->has_max_relocate) {
         json_put_int(json, "max_relocate", resource->max_relocate);
+    }
+    json_put_string(json, "probe", resource->probe);
+    if (resource->has_probe_interval) {
+        json_put_int(json, "probe_interval", resource->probe_interval_s);
+    }
+    if (resource->has_probe_timeout) {
+        json_put_int(json, "probe_timeout", resource->probe_timeout_s);
+    }
+    if (resource->has_probe_failures) {
+        json_put_int(json, "probe_failures", resource->probe_failures);
+    }
+    if (resource->has_restart_limit) {
+        json_put_int(json, "restart_limit", resource->restart_limit);
+    }
+    if (resource->has_restart_window) {
+        json_put_int(json, "restart_window", resource->restart_window_s);
     }
     return json;
 }

@@ -9,7 +9,9 @@
 #include "common/base/json.h"
 #include "common/base/strbuf.h"
 #include "common/host/cluster_client.h"
+#include "common/model/lrm_status.h"
 #include "common/model/manager_status.h"
+#include "common/model/service.h"
 
 enum { STATUS_CALL_MS = 2000 };
 
@@ -46,6 +48,44 @@ static void manager_print_nodes(struct cli *cli, const struct cluster_view *view
     }
 }
 
+// What failed last of a service, with what it printed.
+static void manager_print_failure(struct cli *cli, const char *sid, const char *node,
+                                  const char *reason, const char *output)
+{
+    cli_printf(cli, "failed %s on %s: %s\n", sid, node,
+               reason != NULL ? reason : "no reason was given");
+    const char *at = output != NULL ? output : "";
+    while (*at != '\0') {
+        size_t length = strcspn(at, "\n");
+        cli_printf(cli, "\t%.*s\n", (int)length, at);
+        at += length + (at[length] == '\n' ? 1 : 0);
+    }
+}
+
+static void manager_print_failures(struct cli *cli, const struct cluster_view *view)
+{
+    map_each (e, &view->lrms) {
+        const struct lrm_status *lrm = e->value;
+        map_each (r, &lrm->results) {
+            const struct lrm_result *result = r->value;
+            if (result->exit_code != LRM_CODE_SUCCESS) {
+                manager_print_failure(cli, result->sid, e->key, result->reason, result->output);
+            }
+        }
+    }
+    map_each (e, &view->services) {
+        const struct service *service = e->value;
+        if (service->state != SVC_STATE_ERROR) {
+            continue;
+        }
+        manager_print_failure(cli, e->key, service->node, service->error, service->output);
+        for (size_t i = 0; i < service->failed_nodes_count; i++) {
+            cli_printf(cli, "%s%s%s", i == 0 ? "\tit failed on " : ", ", service->failed_nodes[i],
+                       i + 1 == service->failed_nodes_count ? "\n" : "");
+        }
+    }
+}
+
 int manager_status(struct cli *cli, struct error *err)
 {
     struct tool_context context CLEANUP(tool_context_close) = {0};
@@ -73,6 +113,7 @@ int manager_status(struct cli *cli, struct error *err)
     }
     if (verbose) {
         manager_print_nodes(cli, &context.view, context.now_s);
+        manager_print_failures(cli, &context.view);
         cli_printf(cli, "all that is known:\n");
         output_document(&cli->output, documents, &cli->out);
     }

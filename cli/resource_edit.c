@@ -8,6 +8,7 @@
 #include "cli/cluster_view.h"
 #include "cli/group_edit.h"
 #include "cli/rule_conflicts.h"
+#include "cli/service_define.h"
 #include "cli/session.h"
 #include "common/base/arena.h"
 #include "common/base/digest.h"
@@ -26,8 +27,9 @@
 
 void resource_request_init(struct arena *arena, struct resource_request *ret)
 {
-    *ret = (struct resource_request){0};
+    *ret = (struct resource_request){.thorough = true};
     map_init_arena(&ret->set, arena);
+    map_init_arena(&ret->define, arena);
 }
 
 static const char *resource_key(struct arena *arena, const char *sid)
@@ -35,21 +37,43 @@ static const char *resource_key(struct arena *arena, const char *sid)
     return arena_printf(arena, STORE_PREFIX_RESOURCE "%s", sid);
 }
 
+static const char *resource_guest_key(struct arena *arena, const char *sid)
+{
+    return arena_printf(arena, STORE_PREFIX_GUEST "%s", sid);
+}
+
 static const char *resource_words(struct arena *arena, const char *sid)
 {
     return arena_printf(arena, "resource '%s'", sid);
 }
 
+// What one change writes: the resource, and a definition that is new or another.
+struct resource_write {
+    const struct resource *resource;
+    uint64_t expect;
+    const struct guest *guest; // NULL: it stays as it is
+    uint64_t guest_expect;
+};
+
 static int resource_write(struct arena *arena, const struct session *session,
-                          const struct resource *resource, uint64_t expect, struct error *err)
+                          const struct resource_write *write, struct error *err)
 {
     struct strbuf text CLEANUP(strbuf_done) = {0};
-    resource_format(resource, &text);
-    struct store_op op = {.key = resource_key(arena, resource->sid),
-                          .value = strbuf_text(&text),
-                          .size_bytes = text.size_bytes,
-                          .expect = expect};
-    return session_write(session, resource_words(arena, resource->sid), &op, 1, err);
+    const char *sid = write->resource->sid;
+    resource_format(write->resource, &text);
+    struct store_op ops[2] = {{.key = resource_key(arena, sid),
+                               .value = strbuf_text(&text),
+                               .size_bytes = text.size_bytes,
+                               .expect = write->expect}};
+    size_t count = 1;
+    if (write->guest != NULL) {
+        const char *value = guest_format(arena, write->guest);
+        ops[count++] = (struct store_op){.key = resource_guest_key(arena, sid),
+                                         .value = value,
+                                         .size_bytes = strlen(value),
+                                         .expect = write->guest_expect};
+    }
+    return session_write(session, resource_words(arena, sid), ops, count, err);
 }
 
 static int resource_apply(struct arena *arena, const struct session *session,
@@ -79,11 +103,39 @@ static int resource_check_guest(struct arena *arena, const struct cluster_view *
     if (type != NULL && strcmp(type, have) != 0) {
         return error_set(err, -EINVAL, "'%s' is not of type '%s'", sid, type);
     }
-    if (strcmp(have, "ct") != 0 && strcmp(have, "vm") != 0) {
-        return error_set(err, -EINVAL, "'%s' is of unknown type '%s': known are ct, vm", sid, have);
+    if (strcmp(have, "ct") != 0 && strcmp(have, "vm") != 0 && !service_is_defined_here(sid)) {
+        return error_set(err, -EINVAL, "'%s' is of unknown type '%s': known are ct, ocf, unit, vm",
+                         sid, have);
     }
-    if (!map_has(&view->guests, sid)) {
+    if (!map_has(&view->guests, sid) && !service_is_defined_here(sid)) {
         return error_set(err, -ENOENT, "guest '%s' does not exist", sid);
+    }
+    return 0;
+}
+
+// A definition that is there already knows where the service may run; a new one must not take its
+// place.
+static int resource_define(struct arena *arena, const struct session *session,
+                           const struct cluster_view *view, const char *sid,
+                           const struct resource_request *request, struct guest **ret,
+                           struct error *err)
+{
+    const struct guest *have = map_find(&view->guests, sid);
+    if (!service_is_defined_here(sid)) {
+        return request->define.count == 0
+                   ? 0
+                   : error_set(err, -EINVAL, "'%s' is a guest: '%s' is not for it", sid,
+                               request->define.entries[0].key);
+    }
+    if (have == NULL) {
+        return service_define(arena, session->node, sid, &request->define, request->thorough, ret,
+                              err);
+    }
+    if (request->define.count > 0) {
+        return error_set(err, -EEXIST,
+                         "'%s' is defined already, on node '%s': add it without '%s', and change "
+                         "it with 'set'",
+                         sid, have->node, request->define.entries[0].key);
     }
     return 0;
 }
@@ -124,16 +176,21 @@ int resource_add(struct arena *arena, const struct session *session,
     if (map_has(&view->resources, sid)) {
         return error_set(err, -EEXIST, "resource '%s' is already under HA", sid);
     }
-    r = resource_check_place(view, sid, err);
-    if (r < 0) {
-        return r;
-    }
+    struct resource_write write = {.expect = STORE_ABSENT, .guest_expect = STORE_ABSENT};
+    struct guest *guest = NULL;
     struct resource *resource = resource_new(arena, sid);
-    r = resource_apply(arena, session, request, resource, err);
-    if (r < 0) {
-        return r;
+    if (map_has(&view->guests, sid)) {
+        r = resource_check_place(view, sid, err);
     }
-    return resource_write(arena, session, resource, STORE_ABSENT, err);
+    if (r == 0) {
+        r = resource_apply(arena, session, request, resource, err);
+    }
+    if (r == 0) {
+        r = resource_define(arena, session, view, sid, request, &guest, err);
+    }
+    write.resource = resource;
+    write.guest = guest;
+    return r < 0 ? r : resource_write(arena, session, &write, err);
 }
 
 // Reads the resource as it is now, with its version.
@@ -162,6 +219,42 @@ static int resource_check_digest(struct arena *arena, const char *sid, const cha
                      sid);
 }
 
+// Changes the definition as it is now, when that is asked for.
+static int resource_redefine(struct arena *arena, const struct session *session, const char *sid,
+                             const struct resource_request *request,
+                             const struct parse_words *unset, struct resource_write *write,
+                             struct error *err)
+{
+    struct session_value value;
+    struct guest *guest = NULL;
+    bool wanted = request->define.count > 0;
+    for (size_t i = 0; i < unset->count; i++) {
+        wanted = wanted || service_is_definition_key(unset->words[i]);
+    }
+    if (!wanted) {
+        return 0;
+    }
+    if (!service_is_defined_here(sid)) {
+        return error_set(err, -EINVAL, "'%s' is a guest: it is changed with ha-guest", sid);
+    }
+    int r = session_read(arena, session, resource_guest_key(arena, sid), &value, err);
+    if (r == 0 && value.text == NULL) {
+        r = error_set(err, -ENOENT, "'%s' is not defined any more", sid);
+    }
+    if (r == 0) {
+        r = guest_parse(arena, value.text, value.size_bytes, &guest, err);
+    }
+    if (r == 0) {
+        r = service_redefine(arena, session->node, &request->define, unset, request->thorough,
+                             guest, err);
+    }
+    if (r > 0) {
+        write->guest = guest;
+        write->guest_expect = value.version;
+    }
+    return r < 0 ? r : 0;
+}
+
 int resource_change(struct arena *arena, const struct session *session,
                     const struct cluster_view *view, const char *typed,
                     const struct resource_request *request, struct error *err)
@@ -185,11 +278,13 @@ int resource_change(struct arena *arena, const struct session *session,
         unset = parse_list(arena, request->unset);
     }
     for (size_t i = 0; r == 0 && i < unset.count; i++) {
-        if (map_has(&request->set, unset.words[i])) {
+        if (map_has(&request->set, unset.words[i]) || map_has(&request->define, unset.words[i])) {
             return error_set(err, -EINVAL, "'%s' cannot be set and deleted at once",
                              unset.words[i]);
         }
-        r = resource_unset(resource, unset.words[i], err);
+        if (!service_is_definition_key(unset.words[i])) {
+            r = resource_unset(resource, unset.words[i], err);
+        }
     }
     if (r == 0) {
         r = resource_apply(arena, session, request, resource, err);
@@ -209,7 +304,9 @@ int resource_change(struct arena *arena, const struct session *session,
         return error_set(err, -EBUSY, "service '%s' is in error state: set it to 'disabled' first",
                          sid);
     }
-    return resource_write(arena, session, resource, value.version, err);
+    struct resource_write write = {.resource = resource, .expect = value.version};
+    r = resource_redefine(arena, session, sid, request, &unset, &write, err);
+    return r < 0 ? r : resource_write(arena, session, &write, err);
 }
 
 // Problems of the rules, but for those that have no effect with the one resource they have.
@@ -288,12 +385,39 @@ static int resource_purge_rules(struct arena *arena, const struct session *sessi
     return 0;
 }
 
-int resource_remove(struct arena *arena, const struct session *session,
-                    const struct cluster_view *view, const char *typed, enum resource_purge purge,
-                    struct error *err)
+// Adds the removal of the definition to a transaction. That the resource is still as it was read is
+// a condition of the same transaction: a service that is disabled stays stopped.
+static int resource_forget(struct arena *arena, const struct session *session,
+                           const struct cluster_view *view, const char *sid, struct store_op *op,
+                           size_t *count, struct error *err)
+{
+    const struct resource *resource = map_find(&view->resources, sid);
+    const struct service *service = map_find(&view->services, sid);
+    struct session_value value;
+    if (!service_is_defined_here(sid)) {
+        return error_set(err, -EINVAL, "'%s' is a guest: it is destroyed with ha-guest", sid);
+    }
+    if (resource == NULL || resource->state != REQUEST_STATE_DISABLED || service == NULL ||
+        service->state != SVC_STATE_STOPPED) {
+        return error_set(err, -EBUSY,
+                         "service '%s' is not known to be stopped: set it to 'disabled', and wait "
+                         "until it is",
+                         sid);
+    }
+    int r = session_read(arena, session, resource_guest_key(arena, sid), &value, err);
+    if (r == 0 && value.text != NULL) {
+        *op = (struct store_op){.key = resource_guest_key(arena, sid), .expect = value.version};
+        *count += 1;
+    }
+    return r;
+}
+
+static int resource_take_out(struct arena *arena, const struct session *session,
+                             const struct cluster_view *view, const char *typed,
+                             enum resource_purge purge, bool forget, struct error *err)
 {
     struct session_value value;
-    struct store_op ops[2];
+    struct store_op ops[3];
     size_t count = 1;
     const char *sid = NULL;
     int r = session_need_quorum(session, err);
@@ -311,14 +435,31 @@ int resource_remove(struct arena *arena, const struct session *session,
         return error_set(err, -ENOENT, "resource '%s' is not under HA", sid);
     }
     ops[0] = (struct store_op){.key = resource_key(arena, sid), .expect = value.version};
-    if (purge != RESOURCE_PURGE_NO) {
-        r = resource_purge_rules(arena, session, view, sid, purge == RESOURCE_PURGE_FORCE, &ops[1],
-                                 &count, err);
+    if (forget) {
+        r = resource_forget(arena, session, view, sid, &ops[count], &count, err);
+    }
+    if (r == 0 && purge != RESOURCE_PURGE_NO) {
+        r = resource_purge_rules(arena, session, view, sid, purge == RESOURCE_PURGE_FORCE,
+                                 &ops[count], &count, err);
     }
     if (r < 0) {
         return r;
     }
     return session_write(session, resource_words(arena, sid), ops, count, err);
+}
+
+int resource_remove(struct arena *arena, const struct session *session,
+                    const struct cluster_view *view, const char *typed, enum resource_purge purge,
+                    struct error *err)
+{
+    return resource_take_out(arena, session, view, typed, purge, false, err);
+}
+
+int resource_remove_definition(struct arena *arena, const struct session *session,
+                               const struct cluster_view *view, const char *typed,
+                               enum resource_purge purge, struct error *err)
+{
+    return resource_take_out(arena, session, view, typed, purge, true, err);
 }
 
 int resource_check_commandable(const struct cluster_view *view, const char *sid, struct error *err)

@@ -19,11 +19,15 @@ struct resource_request {
     const char *type;   // what the guest must be, or NULL
     const char *unset;  // list of options that return to their defaults, or NULL
     const char *digest; // of the resource's text as the caller saw it, or NULL
+    // For services that are defined here (cli/service_define.h): keys of the definition → text.
+    struct map define;
+    bool thorough; // their own programs are asked whether they accept it
 };
 
 void resource_request_init(struct arena *arena, struct resource_request *ret);
 
-// Puts a guest under HA. -ENOENT: no such guest; -EEXIST: it is under HA already.
+// Puts a guest under HA, or a service that is defined with it, on this node. -ENOENT: no such
+// guest; -EEXIST: it is under HA already, or defined already.
 int resource_add(struct arena *arena, const struct session *session,
                  const struct cluster_view *view, const char *typed,
                  const struct resource_request *request, struct error *err) WARN_UNUSED;
@@ -43,6 +47,12 @@ enum resource_purge {
 int resource_remove(struct arena *arena, const struct session *session,
                     const struct cluster_view *view, const char *typed, enum resource_purge purge,
                     struct error *err) WARN_UNUSED;
+// The same, and forgets the definition of a service that is defined here. Only when it is disabled
+// and was proven to be stopped (-EBUSY): with the definition its place would be forgotten, where it
+// may run.
+int resource_remove_definition(struct arena *arena, const struct session *session,
+                               const struct cluster_view *view, const char *typed,
+                               enum resource_purge purge, struct error *err) WARN_UNUSED;
 
 // -ENOENT or -EBUSY when the service cannot be given a command now.
 int resource_check_commandable(const struct cluster_view *view, const char *sid,

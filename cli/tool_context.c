@@ -18,6 +18,7 @@
 #include "common/model/timing.h"
 #include "common/port/clock.h"
 #include "common/port/store.h"
+#include "lrm/agents/ocf_definition.h"
 
 enum { TOOL_WAIT_MS = 30000 }; // for the answer of a master that may just be elected
 
@@ -120,11 +121,24 @@ static void tool_complete_storages(struct arena *arena, const struct session *se
     }
 }
 
+// "heartbeat:pgsql" and so on: what is installed on this node.
+static void tool_complete_agents(struct arena *arena, struct strbuf *out)
+{
+    struct map names;
+    map_init_arena(&names, arena);
+    ocf_agents_list(arena, &names);
+    tool_complete_keys(&names, out);
+}
+
 void tool_context_complete(struct arena *arena, const struct cli_param *param, struct strbuf *out)
 {
     struct tool_context context CLEANUP(tool_context_close) = {0};
     const char *what = param->value != NULL ? param->value : param->name;
-    // Without a cluster there is nothing to offer.
+    if (strcmp(what, "provider:type") == 0) {
+        tool_complete_agents(arena, out);
+        return;
+    }
+    // Without a cluster there is nothing else to offer.
     if (session_open(arena, &context.session, NULL) < 0 ||
         cluster_view_read(arena, &context.session, &context.view, NULL) < 0) {
         return;

@@ -62,6 +62,7 @@ static bool has_content(const struct database *database)
 {
     for (size_t i = 0; i < database->rows_count; i++) {
         if (strcmp(database->rows[i].key, REPLICA_KEY_CHRONICLE) != 0 &&
+            strcmp(database->rows[i].key, REPLICA_KEY_EXTENT) != 0 &&
             database->rows[i].value != NULL) {
             return true;
         }

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Joining replica, transport and storage. An input to the replica returns effects; they are carried
+// Joining replica, transport and disk. An input to the replica returns effects; they are carried
 // out here, in their order and before the next input.
 #include "cluster/engine.h"
 
@@ -8,17 +8,12 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "cluster/database.h"
 #include "cluster/disk_watch.h"
-#include "cluster/storage/store_writer.h"
 #include "common/base/alloc.h"
 #include "common/base/arena.h"
 #include "common/base/error.h"
 #include "common/base/json.h"
 #include "common/base/map.h"
-#include "common/host/host_clock.h"
-#include "common/host/loop.h"
-#include "common/host/random.h"
 #include "common/model/event.h"
 #include "common/model/store_keys.h"
 #include "common/port/clock.h"
@@ -26,8 +21,6 @@
 #include "common/port/store.h"
 
 enum {
-    TICK_MS = 100,
-    ALIVE_MS = 5000, // between words to the service manager's watchdog
     // A change of the ring is told in two steps some milliseconds apart, first without quorum. Only
     // a loss that lasts is one.
     SETTLE_MS = 150,
@@ -36,23 +29,21 @@ enum {
 
 struct engine {
     struct engine_spec spec; // its strings are ours
-    struct clock clock;
-    struct arena *arena; // of what lives as long as the engine
+    struct arena *arena;     // of what lives as long as the engine
+    struct arena *scratch;   // of one input and its effects
     struct replica *replica;
     struct transport *transport;
-    struct store_writer *writer;
-    struct loop_source *tick;
     uint64_t requests; // numbers given
     bool busy;         // in an input or its effects
     bool dirty;        // the replica got something since the last flush
-    bool broken;       // the database cannot be written any more: the loop is ending
+    bool broken;       // the disk cannot be written any more: the process is ending
 
     struct replica_configuration configuration; // the last one
     struct replica_member members[REPLICA_MEMBERS_MAX];
 
     // INV-3 on wake-up: after a gap of the own clock nothing is called quorate before a write of
     // our own was committed since. Until then whatever Corosync says may be of the past.
-    int64_t awake_ms, alive_told_ms;
+    int64_t awake_ms;
     bool doubt;
     uint64_t probe; // the write that will end the doubt; 0: none on its way
     int64_t doubts; // counted
@@ -64,6 +55,7 @@ struct engine {
     bool members_changed;
     struct map told_online; // names of nodes
     int64_t served_ms;      // when the store was serving last
+    int64_t no_quorum_ms;   // since when there is none, as it is told; 0: there is one
 
     struct disk_watch *disk;
     enum { ASIDE_NONE, ASIDE_KEPT, ASIDE_FAILED } aside; // of an effect, to be told the replica
@@ -73,53 +65,46 @@ static void effects_run(struct engine *engine, const struct replica_effects *eff
 
 // ---- Inputs. Each runs its effects before it returns.
 
-struct input {
-    struct engine *engine;
-    struct arena *arena;
-    struct replica_effects effects;
-};
-
-static void input_begin(struct engine *engine, struct input *input)
+static struct arena *input_begin(struct engine *engine)
 {
     assert(!engine->busy); // effects are carried out in order: no input from within them
     engine->busy = true;
     engine->dirty = true;
-    *input = (struct input){.engine = engine, .arena = arena_new()};
+    return engine->scratch;
 }
 
-static void input_end(struct input *input)
+static void input_end(struct engine *engine, const struct replica_effects *effects)
 {
-    effects_run(input->engine, &input->effects);
-    arena_free(input->arena);
-    input->engine->busy = false;
+    effects_run(engine, effects);
+    arena_clear(engine->scratch);
+    engine->busy = false;
 }
 
 static void on_configured(void *userdata, const struct replica_configuration *configuration)
 {
     struct engine *engine = userdata;
     engine_wake(engine);
-    struct input input;
+    struct replica_effects effects = {0};
+    struct arena *arena = input_begin(engine);
     assert(configuration->count <= REPLICA_MEMBERS_MAX);
     memcpy(engine->members, configuration->members,
            configuration->count * sizeof(*configuration->members));
     engine->configuration = *configuration;
     engine->configuration.members = engine->members;
     engine->members_changed = true;
-    input_begin(engine, &input);
-    replica_configure(engine->replica, engine_now_ms(engine), configuration, input.arena,
-                      &input.effects);
-    input_end(&input);
+    replica_configure(engine->replica, engine_now_ms(engine), configuration, arena, &effects);
+    input_end(engine, &effects);
 }
 
 static void on_delivered(void *userdata, uint32_t sender, const void *bytes, size_t size_bytes)
 {
     struct engine *engine = userdata;
     engine_wake(engine);
-    struct input input;
-    input_begin(engine, &input);
-    replica_deliver(engine->replica, engine_now_ms(engine), sender, bytes, size_bytes, input.arena,
-                    &input.effects);
-    input_end(&input);
+    struct replica_effects effects = {0};
+    struct arena *arena = input_begin(engine);
+    replica_deliver(engine->replica, engine_now_ms(engine), sender, bytes, size_bytes, arena,
+                    &effects);
+    input_end(engine, &effects);
 }
 
 static void on_turned(void *userdata)
@@ -139,10 +124,10 @@ static void on_persisted(void *userdata, uint64_t batch)
     struct engine *engine = userdata;
     engine_wake(engine);
     disk_watch_persisted(engine->disk, batch);
-    struct input input;
-    input_begin(engine, &input);
-    replica_persisted(engine->replica, engine_now_ms(engine), batch, input.arena, &input.effects);
-    input_end(&input);
+    struct replica_effects effects = {0};
+    struct arena *arena = input_begin(engine);
+    replica_persisted(engine->replica, engine_now_ms(engine), batch, arena, &effects);
+    input_end(engine, &effects);
     engine_turn(engine);
 }
 
@@ -153,11 +138,10 @@ uint64_t engine_reserve(struct engine *engine)
 
 void engine_request(struct engine *engine, uint64_t number, const struct replica_request *request)
 {
-    struct input input;
-    input_begin(engine, &input);
-    replica_request(engine->replica, engine_now_ms(engine), number, request, input.arena,
-                    &input.effects);
-    input_end(&input);
+    struct replica_effects effects = {0};
+    struct arena *arena = input_begin(engine);
+    replica_request(engine->replica, engine_now_ms(engine), number, request, arena, &effects);
+    input_end(engine, &effects);
 }
 
 // ---- Effects.
@@ -183,18 +167,10 @@ static void answer_take(struct engine *engine, const struct replica_effect *effe
 static void aside_keep(struct engine *engine, const struct replica_effect *effect)
 {
     struct arena *arena CLEANUP(arena_freep) = arena_new();
+    struct engine_disk *disk = engine->spec.ports.disk;
     struct error err = {0};
     const char *kept = NULL;
-    const struct database_overridden overridden = {
-        .path = engine->spec.database,
-        .history = engine->spec.history,
-        .wall_s = clock_wall_s(&engine->clock),
-        .epoch = effect->epoch,
-        .last_version = effect->last_version,
-        .rows = effect->rows,
-        .rows_count = effect->rows_count,
-    };
-    int r = database_set_aside(&overridden, arena, &kept, &err);
+    int r = disk->ops->set_aside(disk, effect, arena, &kept, &err);
     engine->aside = r == 0 ? ASIDE_KEPT : ASIDE_FAILED;
     if (r == 0) {
         event_emit(engine->spec.events, event_text(arena, effect->aside, "kept_as", kept));
@@ -211,22 +187,22 @@ static void aside_tell(struct engine *engine)
         return;
     }
     bool is_kept = engine->aside == ASIDE_KEPT;
-    struct input input;
+    struct replica_effects effects = {0};
+    struct arena *arena = input_begin(engine);
     engine->aside = ASIDE_NONE;
-    input_begin(engine, &input);
-    replica_was_set_aside(engine->replica, engine_now_ms(engine), is_kept, input.arena,
-                          &input.effects);
-    input_end(&input);
+    replica_was_set_aside(engine->replica, engine_now_ms(engine), is_kept, arena, &effects);
+    input_end(engine, &effects);
 }
 
 static void effect_run(struct engine *engine, const struct replica_effect *effect)
 {
+    struct engine_disk *disk = engine->spec.ports.disk;
     switch (effect->kind) {
     case REPLICA_EFFECT_MULTICAST:
         engine->transport->ops->send(engine->transport, effect->bytes, effect->size_bytes);
         break;
     case REPLICA_EFFECT_PERSIST:
-        disk_watch_written(engine->disk, effect->batch, store_writer_write(engine->writer, effect));
+        disk_watch_written(engine->disk, effect->batch, disk->ops->write(disk, effect));
         break;
     case REPLICA_EFFECT_ANSWER:
         answer_take(engine, effect);
@@ -272,6 +248,9 @@ void engine_wake(struct engine *engine)
     engine->probe = 0;
     engine->doubt = true;
     engine->doubts++;
+    if (engine->no_quorum_ms == 0) {
+        engine->no_quorum_ms = now_ms;
+    }
     engine->members_changed = true;
 }
 
@@ -369,6 +348,11 @@ static void membership_tell(struct engine *engine)
     }
     engine->told_quorate = quorate;
     engine->told_epoch = epoch;
+    if (engine_is_quorate(engine)) {
+        engine->no_quorum_ms = 0;
+    } else if (engine->no_quorum_ms == 0) {
+        engine->no_quorum_ms = engine_now_ms(engine);
+    }
     engine->lost_ms = 0;
     engine->members_changed = false;
     members_event(engine);
@@ -400,6 +384,11 @@ bool engine_is_quorate(const struct engine *engine)
     return engine->told_quorate && !engine->doubt;
 }
 
+int64_t engine_no_quorum_ms(const struct engine *engine)
+{
+    return engine->no_quorum_ms;
+}
+
 uint32_t engine_quorum_votes(const struct engine *engine)
 {
     return replica_threshold_votes(engine->replica);
@@ -429,7 +418,7 @@ static void engine_break(struct engine *engine, const char *words)
     event_emit(engine->spec.events, event_text(arena, event, "reason", words));
     // What was acknowledged is on the disk; a new start finds out what else is.
     engine->broken = true;
-    loop_quit(engine->spec.loop, 1);
+    engine->spec.ports.quit(engine->spec.ports.userdata);
 }
 
 static void on_trouble(void *userdata, int code, const char *words)
@@ -452,10 +441,10 @@ static void on_room(void *userdata, bool low)
 
 static void flush_run(struct engine *engine)
 {
-    struct input input;
-    input_begin(engine, &input);
-    replica_flush(engine->replica, engine_now_ms(engine), input.arena, &input.effects);
-    input_end(&input);
+    struct replica_effects effects = {0};
+    struct arena *arena = input_begin(engine);
+    replica_flush(engine->replica, engine_now_ms(engine), arena, &effects);
+    input_end(engine, &effects);
     engine->dirty = false;
 }
 
@@ -480,72 +469,40 @@ void engine_turn(struct engine *engine)
     }
 }
 
-static void tick_due(void *userdata)
+void engine_tick(struct engine *engine)
 {
-    struct engine *engine = userdata;
     engine_wake(engine);
-    loop_timer_set(engine->tick, engine_now_ms(engine) + TICK_MS);
-    if (engine->awake_ms - engine->alive_told_ms >= ALIVE_MS) {
-        engine->alive_told_ms = engine->awake_ms;
-        loop_notify("WATCHDOG=1");
-    }
-    struct input input;
-    input_begin(engine, &input);
-    replica_tick(engine->replica, engine_now_ms(engine), input.arena, &input.effects);
-    input_end(&input);
+    struct replica_effects effects = {0};
+    struct arena *arena = input_begin(engine);
+    replica_tick(engine->replica, engine_now_ms(engine), arena, &effects);
+    input_end(engine, &effects);
     engine_turn(engine);
 }
 
 // ---- Begin and end.
 
-static void replica_start(struct engine *engine, const struct database *database)
+static int disk_start(struct engine *engine, struct error *err)
 {
-    uint32_t id = engine->spec.id != 0 ? engine->spec.id : 1;
-    uint64_t boot_id = 0;
-    struct error err = {0};
-    int r = random_bytes(&boot_id, sizeof(boot_id), &err);
-    assert(r == 0); // a kernel that has none by now is not one we run on
-    engine->spec.id = id;
-    engine->replica = replica_new(id, boot_id, engine->spec.lease_ms);
-    replica_load(engine->replica, database->label.epoch, database->label.last_version,
-                 database->rows, database->rows_count);
-}
-
-static int storage_start(struct engine *engine, struct arena *arena, struct error *err)
-{
+    struct arena *arena CLEANUP(arena_freep) = arena_new();
     const struct engine_spec *spec = &engine->spec;
-    struct database database;
-    struct database_spec database_spec = {
-        .path = spec->database,
-        .history = spec->history,
-        .nodes_count = spec->nodes.count,
-        .wall_s = clock_wall_s(&engine->clock),
-        .events = spec->events,
-    };
-    int r = database_prepare(&database_spec, arena, &database, err);
-    if (r < 0) {
-        return r;
-    }
-    const struct store_writer_callbacks callbacks = {
+    const struct engine_disk_callbacks callbacks = {
         .persisted = on_persisted,
         .trouble = on_trouble,
         .room = on_room,
         .userdata = engine,
     };
-    r = store_writer_start(spec->loop, spec->database, &callbacks, &engine->writer, err);
+    struct engine_state state;
+    int r = spec->ports.disk->ops->open(spec->ports.disk, &callbacks, arena, &state, err);
     if (r < 0) {
         return r;
     }
-    if (strcmp(database.label.history, spec->history) != 0) {
-        store_writer_label(engine->writer, spec->history);
-    }
-    replica_start(engine, &database);
+    engine->replica = replica_new(spec->id, spec->boot_id, spec->lease_ms);
+    replica_load(engine->replica, state.epoch, state.last_version, state.rows, state.rows_count);
     return 0;
 }
 
 static int transport_start(struct engine *engine, struct error *err)
 {
-    const struct engine_spec *spec = &engine->spec;
     const struct transport_callbacks callbacks = {
         .configured = on_configured,
         .delivered = on_delivered,
@@ -553,41 +510,23 @@ static int transport_start(struct engine *engine, struct error *err)
         .changed = on_transport_changed,
         .userdata = engine,
     };
-    if (spec->history[0] == '\0') {
-        engine->transport = loopback_new(spec->loop, spec->node, &callbacks);
-        return 0;
-    }
-    return corosync_new(spec->loop, spec->id, &spec->nodes, spec->events, &callbacks,
-                        &engine->transport, err);
-}
-
-static void spec_copy(struct engine *engine, const struct engine_spec *spec)
-{
-    engine->spec = *spec;
-    engine->spec.node = arena_strdup(engine->arena, spec->node);
-    engine->spec.database = arena_strdup(engine->arena, spec->database);
-    engine->spec.history = arena_strdup(engine->arena, spec->history);
-    struct transport_node *nodes =
-        arena_array_of(engine->arena, struct transport_node, spec->nodes.count);
-    for (size_t i = 0; i < spec->nodes.count; i++) {
-        nodes[i] = spec->nodes.nodes[i];
-        nodes[i].name = arena_strdup(engine->arena, nodes[i].name);
-        nodes[i].address = arena_strdup(engine->arena, nodes[i].address);
-    }
-    engine->spec.nodes.nodes = nodes;
+    const struct engine_ports *ports = &engine->spec.ports;
+    return ports->open_transport(ports->userdata, &callbacks, &engine->transport, err);
 }
 
 int engine_open(const struct engine_spec *spec, struct engine **ret, struct error *err)
 {
     struct engine *engine = alloc_zero(sizeof(*engine));
-    struct arena *arena CLEANUP(arena_freep) = arena_new();
     engine->arena = arena_new();
+    engine->scratch = arena_new();
     map_init(&engine->told_online, NULL);
-    spec_copy(engine, spec);
-    host_clock_init(&engine->clock);
+    engine->spec = *spec;
+    engine->spec.node = arena_strdup(engine->arena, spec->node);
+    engine->spec.database = arena_strdup(engine->arena, spec->database);
     engine->awake_ms = engine_now_ms(engine);
+    engine->no_quorum_ms = engine->awake_ms;
     engine->disk = disk_watch_new(engine);
-    int r = storage_start(engine, arena, err);
+    int r = disk_start(engine, err);
     if (r == 0) {
         r = transport_start(engine, err);
     }
@@ -596,8 +535,6 @@ int engine_open(const struct engine_spec *spec, struct engine **ret, struct erro
         return r;
     }
     engine->awake_ms = engine_now_ms(engine);
-    engine->tick = loop_add_timer(spec->loop, tick_due, engine);
-    loop_timer_set(engine->tick, engine->awake_ms + TICK_MS);
     *ret = engine;
     return 0;
 }
@@ -607,14 +544,14 @@ void engine_close(struct engine *engine)
     if (engine == NULL) {
         return;
     }
-    loop_source_free(engine->tick);
     if (engine->transport != NULL) {
         engine->transport->ops->free(engine->transport);
     }
-    store_writer_stop(engine->writer);
+    engine->spec.ports.disk->ops->close(engine->spec.ports.disk);
     disk_watch_free(engine->disk);
     replica_free(engine->replica);
     map_done(&engine->told_online);
+    arena_free(engine->scratch);
     arena_free(engine->arena);
     free(engine);
 }
@@ -628,7 +565,12 @@ const char *engine_node(const struct engine *engine)
 
 bool engine_is_standalone(const struct engine *engine)
 {
-    return engine->spec.history[0] == '\0';
+    return engine->spec.is_standalone;
+}
+
+int64_t engine_lease_ms(const struct engine *engine)
+{
+    return engine->spec.lease_ms;
 }
 
 struct replica *engine_replica(struct engine *engine)
@@ -643,7 +585,7 @@ struct transport *engine_transport(struct engine *engine)
 
 int64_t engine_now_ms(struct engine *engine)
 {
-    return clock_now_ms(&engine->clock);
+    return clock_now_ms(engine->spec.ports.clock);
 }
 
 struct event_sink *engine_events(struct engine *engine)

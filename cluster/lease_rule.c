@@ -3,16 +3,17 @@
 // harm any more.
 #include "cluster/lease_rule.h"
 
-#include <stdio.h>
 #include <string.h>
 
-#include "common/base/arena.h"
 #include "common/model/store_keys.h"
 
 static bool is_agent_of(const char *name, const char *node)
 {
-    struct arena *arena CLEANUP(arena_freep) = arena_new();
-    return strcmp(name, arena_printf(arena, LEASE_AGENT_FORMAT, node)) == 0;
+    size_t prefix = strlen(LEASE_AGENT_PREFIX);
+    size_t length = strlen(node);
+    return strncmp(name, LEASE_AGENT_PREFIX, prefix) == 0 &&
+           strncmp(name + prefix, node, length) == 0 &&
+           strcmp(name + prefix + length, LEASE_AGENT_SUFFIX) == 0;
 }
 
 static bool is_agent(const char *name)

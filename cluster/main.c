@@ -12,6 +12,7 @@
 
 #include "cluster/conf_sync.h"
 #include "cluster/engine.h"
+#include "cluster/engine_host.h"
 #include "cluster/profile_guard.h"
 #include "cluster/qdevice_service.h"
 #include "cluster/self_report.h"
@@ -55,7 +56,8 @@ struct clusterd {
     struct event_sink *events;
     struct corosync_conf *conf; // NULL: standalone
     struct server *server;
-    struct engine *engine;
+    struct engine_host *host;
+    struct engine *engine; // the host's
     struct conf_sync *sync;
     struct profile_guard *guard;
     struct self_report *report;
@@ -241,7 +243,7 @@ static struct transport_nodes conf_nodes(const struct clusterd *daemon)
 
 static int engine_start(struct clusterd *daemon, struct error *err)
 {
-    struct engine_spec spec = {
+    struct engine_host_spec spec = {
         .loop = daemon->loop,
         .events = daemon->events,
         .node = daemon->setup.node,
@@ -263,7 +265,11 @@ static int engine_start(struct clusterd *daemon, struct error *err)
         spec.id = corosync_conf_find_node(daemon->conf, daemon->setup.node)->id;
         spec.nodes = conf_nodes(daemon);
     }
-    return engine_open(&spec, &daemon->engine, err);
+    int r = engine_host_open(&spec, &daemon->host, err);
+    if (r == 0) {
+        daemon->engine = engine_host_engine(daemon->host);
+    }
+    return r;
 }
 
 static int server_start(struct clusterd *daemon, struct error *err)
@@ -345,7 +351,7 @@ static void daemon_done(struct clusterd *daemon)
     profile_guard_free(daemon->guard);
     self_report_free(daemon->report);
     qdevice_service_free(daemon->qdevice);
-    engine_close(daemon->engine);
+    engine_host_close(daemon->host);
     loop_source_free(daemon->sigterm);
     loop_source_free(daemon->sigint);
     loop_source_free(daemon->sighup);

@@ -290,7 +290,6 @@ int server_new(const struct server_spec *spec, struct server **ret, struct error
 void server_set_engine(struct server *server, struct engine *engine)
 {
     server->engine = engine;
-    server->no_quorum_ms = engine_now_ms(engine);
     server->resume = loop_add_timer(server->spec.loop, resume_due, server);
     server->listener =
         loop_add_io(server->spec.loop, server->listen_fd, EPOLLIN, listener_ready, server);
@@ -405,7 +404,6 @@ void server_changed(struct server *server, const struct replica_row *rows, size_
 
 void server_membership(struct server *server)
 {
-    server_ops_cluster_membership(server);
     struct arena *arena CLEANUP(arena_freep) = arena_new();
     struct json *message = server_ops_membership(server, arena);
     json_put_string(message, "notify", "membership");

@@ -21,7 +21,6 @@ struct server {
     struct server_client *clients; // a list
     size_t clients_count;
     struct server_pending *pending; // a list, newest first
-    int64_t no_quorum_ms;           // since when there is none, or since the start
 };
 
 struct server_client {

@@ -5,7 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "cluster/lease_rule.h"
+#include "cluster/engine_rules.h"
 #include "cluster/server_internal.h"
 #include "cluster/server_ops_cluster.h"
 #include "cluster/status.h"
@@ -19,11 +19,7 @@
 #include "common/port/store.h"
 #include "ha_config.h"
 
-enum {
-    QUEUED_BYTES_MAX =
-        32 * 1024 * 1024, // on their way to the other nodes: above it nothing is taken
-    PREFIXES_MAX = 64,
-};
+enum { PREFIXES_MAX = 64 };
 
 static void refuse(const struct server_call *call, int code, const char *words)
 {
@@ -269,15 +265,8 @@ static void op_txn(const struct server_call *call)
     struct replica_request request;
     struct error err = {0};
     int r = read_txn(call, &request, &err);
-    const struct transport *transport = engine_transport(call->server->engine);
-    if (r == 0 && transport->ops->queued_bytes(transport) > QUEUED_BYTES_MAX) {
-        r = error_set(&err, -EBUSY, "too much is on its way to the other nodes: try again");
-    }
-    if (r == 0 && !engine_is_quorate(call->server->engine)) {
-        r = error_set(&err, -EHOSTDOWN, "no quorum");
-    }
     if (r == 0) {
-        r = engine_check_write(call->server->engine, &request, &err);
+        r = engine_check_txn(call->server->engine, &request, &err);
     }
     if (r < 0) {
         refuse(call, r, err.text);
@@ -289,48 +278,13 @@ static void op_txn(const struct server_call *call)
 
 // ---- Leases.
 
-static bool node_is_online(struct server *server, const char *name)
-{
-    struct arena *arena CLEANUP(arena_freep) = arena_new();
-    struct engine_membership membership;
-    engine_membership(server->engine, arena, &membership);
-    for (size_t i = 0; i < membership.count; i++) {
-        if (strcmp(membership.members[i].node->name, name) == 0) {
-            return membership.members[i].online;
-        }
-    }
-    return false;
-}
-
-static bool is_master(struct server *server)
-{
-    struct replica_lease lease;
-    return replica_find_lease(engine_replica(server->engine), engine_now_ms(server->engine),
-                              LEASE_MANAGER, &lease) &&
-           lease.owner != NULL && strcmp(lease.owner, server->spec.node) == 0;
-}
-
-// How to ask for the lease now. False: not now, but *ret_in_ms from now.
-static bool lease_request(struct server *server, const char *name, struct lease_way *ret,
-                          int64_t *ret_in_ms)
-{
-    struct lease_facts facts = {.node = server->spec.node};
-    facts.known = replica_find_lease(engine_replica(server->engine), engine_now_ms(server->engine),
-                                     name, &facts.lease);
-    const char *owner = facts.known ? facts.lease.owner : NULL;
-    facts.owner_online = owner != NULL && node_is_online(server, owner);
-    facts.node_is_master = is_master(server);
-    *ret_in_ms = facts.lease.breakable_in_ms;
-    return lease_rule_find(&facts, ret);
-}
-
 bool server_ops_can_lease(struct server *server, const char *name, int64_t *ret_in_ms)
 {
     struct lease_way way;
     if (!engine_is_quorate(server->engine)) {
         return false; // the membership's change will tell
     }
-    return lease_request(server, name, &way, ret_in_ms);
+    return engine_lease_way(server->engine, name, &way, ret_in_ms);
 }
 
 static void answer_busy(struct server_client *client, struct arena *arena, int64_t id,
@@ -357,7 +311,7 @@ static void lease_acquire_op(const struct server_call *call, const char *name)
         refuse(call, -EPERM, refusal);
         return;
     }
-    if (!lease_request(call->server, name, &way, &in_ms)) {
+    if (!engine_lease_way(call->server->engine, name, &way, &in_ms)) {
         answer_busy(call->client, call->arena, call->id, name, in_ms);
         return;
     }

@@ -7,7 +7,7 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "cluster/expected_guard.h"
+#include "cluster/engine_rules.h"
 #include "cluster/server_internal.h"
 #include "common/base/arena.h"
 #include "common/base/error.h"
@@ -31,16 +31,6 @@ static void answer(const struct server_call *call, struct json *members)
     server_answer(call->client, call->arena, call->id, members);
 }
 
-void server_ops_cluster_membership(struct server *server)
-{
-    bool quorate = engine_is_quorate(server->engine);
-    if (quorate) {
-        server->no_quorum_ms = 0;
-    } else if (server->no_quorum_ms == 0) {
-        server->no_quorum_ms = engine_now_ms(server->engine);
-    }
-}
-
 bool server_has_client(const struct server *server, const char *program)
 {
     struct arena *arena CLEANUP(arena_freep) = arena_new();
@@ -60,97 +50,33 @@ bool server_has_client(const struct server *server, const char *program)
 
 // ---- Expected votes.
 
-static bool is_named(const struct json *list, const char *name)
+static void wish_read_on(const struct server_call *call, struct expected_wish *wish)
 {
-    for (size_t i = 0; list != NULL && list->type == JSON_TYPE_ARRAY && i < list->count; i++) {
-        const struct json *item = list->items[i];
-        if (item->type == JSON_TYPE_STRING && strcmp(item->string, name) == 0) {
-            return true;
+    const struct json *list = json_find(call->request, "on");
+    if (list == NULL || list->type != JSON_TYPE_ARRAY) {
+        return;
+    }
+    const char **on = arena_array_of(call->arena, const char *, list->count);
+    for (size_t i = 0; i < list->count; i++) {
+        if (list->items[i]->type == JSON_TYPE_STRING) {
+            on[wish->on_count++] = list->items[i]->string;
         }
     }
-    return false;
-}
-
-// How long the absent node's agent lease may still be in force, as far as can be known here. While
-// there is no quorum a lease that is not known may have been renewed until quorum was lost.
-static int64_t absent_wait_ms(struct server *server, struct arena *arena, const char *node)
-{
-    const char *name = arena_printf(arena, LEASE_AGENT_FORMAT, node);
-    int64_t now_ms = engine_now_ms(server->engine);
-    int64_t lease_ms = server->spec.timing->lease_ms;
-    struct replica_lease lease = {0};
-    bool known = replica_find_lease(engine_replica(server->engine), now_ms, name, &lease);
-    bool given_up = known && (lease.owner == NULL || strcmp(lease.owner, node) != 0);
-    if (given_up) {
-        return 0; // by the node itself, or taken from it when that was proven safe
-    }
-    int64_t silent_ms = known ? lease.silent_ms : now_ms - server->no_quorum_ms;
-    int64_t wait_ms =
-        engine_is_quorate(server->engine) ? lease.breakable_in_ms : lease_ms - silent_ms;
-    return wait_ms > 0 ? wait_ms : 0;
-}
-
-static struct expected_question question_read(const struct server_call *call)
-{
-    struct server *server = call->server;
-    struct engine_membership membership;
-    struct transport_facts facts;
-    const struct transport *transport = engine_transport(server->engine);
-    engine_membership(server->engine, call->arena, &membership);
-    transport->ops->facts(transport, NULL, &facts);
-    struct expected_absent *absent =
-        arena_array_of(call->arena, struct expected_absent, membership.count);
-    struct expected_question question = {
-        .expected_votes = facts.expected_votes,
-        .present_votes = facts.total_votes,
-        .quorate = membership.quorate,
-        .absent = absent,
-    };
-    int64_t away_ms = engine_now_ms(server->engine) - server->no_quorum_ms;
-    int64_t left_ms = server->spec.timing->lease_ms - away_ms;
-    question.quorum_wait_ms = !membership.quorate && left_ms > 0 ? left_ms : 0;
-    const struct json *on = json_find(call->request, "on");
-    for (size_t i = 0; i < membership.count; i++) {
-        const struct transport_node *node = membership.members[i].node;
-        question.all_votes += node->votes;
-        // Whether its ha-clusterd is in our group, not whether Corosync runs there, decides who
-        // could be renewing a lease elsewhere.
-        if (node->member || strcmp(node->name, server->spec.node) == 0) {
-            continue;
-        }
-        absent[question.absent_count++] = (struct expected_absent){
-            .node = node->name,
-            .wait_ms = absent_wait_ms(server, call->arena, node->name),
-            .is_on = is_named(on, node->name),
-        };
-    }
-    return question;
-}
-
-static void expected_tell(const struct server_call *call, const struct expected_question *question)
-{
-    struct event *event = event_new(
-        call->arena, question->force ? EVENT_LEVEL_WARNING : EVENT_LEVEL_NOTICE, "expected-votes");
-    event_int(event, "votes", question->votes);
-    event_int(event, "before", question->expected_votes);
-    event_emit(call->server->spec.events, event_int(event, "forced", question->force ? 1 : 0));
+    wish->on = on;
 }
 
 void server_ops_expected(const struct server_call *call)
 {
     struct error err = {0};
-    struct transport *transport = engine_transport(call->server->engine);
-    struct expected_question question = question_read(call);
+    struct expected_wish wish = {0};
     int64_t wait_ms = 0;
-    int r = json_get_int(call->request, "votes", 1, UINT16_MAX, &question.votes, &err);
+    int r = json_get_int(call->request, "votes", 1, UINT16_MAX, &wish.votes, &err);
     if (r == 0) {
-        r = json_get_bool_if(call->request, "force", &question.force, &err);
-    }
-    if (r == 0 && call->server->spec.cluster != NULL) {
-        r = expected_guard_check(&question, &wait_ms, &err);
+        r = json_get_bool_if(call->request, "force", &wish.force, &err);
     }
     if (r == 0) {
-        r = transport->ops->set_expected(transport, (uint32_t)question.votes, &err);
+        wish_read_on(call, &wish);
+        r = engine_expect(call->server->engine, &wish, &wait_ms, &err);
     }
     if (r == -EBUSY && wait_ms > 0) {
         // A refusal with a number for those who wait by themselves.
@@ -164,7 +90,6 @@ void server_ops_expected(const struct server_call *call)
         refuse(call, r, err.text);
         return;
     }
-    expected_tell(call, &question);
     answer(call, NULL);
 }
 
@@ -211,7 +136,7 @@ void server_ops_leave(const struct server_call *call)
     }
     int64_t wait_ms = server->spec.cluster == NULL || engine_is_quorate(server->engine)
                           ? 0
-                          : absent_wait_ms(server, call->arena, server->spec.node);
+                          : engine_absent_wait_ms(server->engine, server->spec.node);
     if (server->spec.cluster == NULL) {
         refuse(call, -ENOENT, "this node is in no cluster");
     } else if (engine_is_quorate(server->engine)) {

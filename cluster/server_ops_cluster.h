@@ -10,5 +10,3 @@ void server_ops_leave(const struct server_call *call);
 void server_ops_reload(const struct server_call *call);
 void server_ops_restart(const struct server_call *call);
 void server_ops_set_aside(const struct server_call *call);
-// Membership or quorum have changed.
-void server_ops_cluster_membership(struct server *server);

@@ -69,8 +69,9 @@ struct transport_ops {
     size_t (*queued_bytes)(const struct transport *transport);
     // The configured nodes, borrowed until the loop's next turn.
     struct transport_nodes (*nodes)(const struct transport *transport);
-    // -ENOTSUP on a standalone node; -ENOTCONN: Corosync is not reachable; else its refusal in
-    // words.
+    // 0: Corosync is being told so. It may be long in answering, and nobody waits for it: what it
+    // refuses all the same is an event, and what it does shows in nodes() and facts(). -ENOTSUP on
+    // a standalone node; -ENOTCONN: Corosync is not reachable; else a refusal in words.
     int (*set_expected)(struct transport *transport, uint32_t votes, struct error *err);
     int (*reload)(struct transport *transport, struct error *err);
     // What is known now; asks nobody. The links in the arena; without one there are none.

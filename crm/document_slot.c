@@ -8,10 +8,12 @@
 #include <string.h>
 
 #include "common/base/alloc.h"
+#include "common/base/arena.h"
 #include "common/model/guest.h"
 #include "common/model/lrm_status.h"
 #include "common/model/resources.h"
 #include "common/model/service.h"
+#include "common/model/storage.h"
 
 static void document_result_free(struct crm_result *result)
 {
@@ -31,6 +33,7 @@ void document_slot_free(void *value)
     free(slot->group);
     free(slot->guest_node);
     free(slot->guest_lock);
+    free(slot->storages);
     free(slot->record);
     free(slot);
 }
@@ -51,8 +54,42 @@ void document_slot_set_resource(struct document_slot *slot, const struct resourc
     slot->slot.resource = slot->resource;
 }
 
+// The names in one piece of memory; NULL: none.
+static const char **storages_clone(const struct storage_names *names)
+{
+    size_t size = names->count * sizeof(char *);
+    for (size_t i = 0; i < names->count; i++) {
+        size += strlen(names->names[i]) + 1;
+    }
+    if (names->count == 0) {
+        return NULL;
+    }
+    const char **copy = alloc_zero(size);
+    char *at = (char *)(copy + names->count);
+    for (size_t i = 0; i < names->count; i++) {
+        size_t length = strlen(names->names[i]) + 1;
+        copy[i] = memcpy(at, names->names[i], length);
+        at += length;
+    }
+    return copy;
+}
+
+static void document_slot_set_storages(struct document_slot *slot, const struct guest *guest)
+{
+    struct arena *arena CLEANUP(arena_freep) = arena_new();
+    struct storage_names names = {0};
+    if (guest != NULL) {
+        names = storage_names_of_guest(arena, guest);
+    }
+    free(slot->storages);
+    slot->storages = storages_clone(&names);
+    slot->slot.storages = slot->storages;
+    slot->slot.storages_count = names.count;
+}
+
 void document_slot_set_guest(struct document_slot *slot, const struct guest *guest)
 {
+    document_slot_set_storages(slot, guest);
     free(slot->guest_node);
     free(slot->guest_lock);
     slot->guest_node = guest != NULL ? alloc_strdup(guest->node) : NULL;

@@ -20,6 +20,7 @@ struct document_slot {
     char *group;
     char *guest_node;
     char *guest_lock;
+    const char **storages; // one piece of memory with the names; the same as slot.storages
     struct service *record;
     struct crm_result *results; // the same as slot.results
     uint64_t resource_version;

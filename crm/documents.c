@@ -19,6 +19,8 @@
 #include "common/model/options.h"
 #include "common/model/resources.h"
 #include "common/model/service.h"
+#include "common/model/storage.h"
+#include "common/model/storage_state.h"
 #include "common/model/store_keys.h"
 #include "common/port/event_sink.h"
 #include "common/port/store.h"
@@ -27,6 +29,13 @@
 struct document_lrm {
     struct arena *arena;
     struct lrm_status *status;
+};
+
+// A parsed document in an arena of its own.
+struct document_parsed {
+    struct arena *arena;
+    struct storage *storage; // of storages
+    struct map states;       // of a node's storage states
 };
 
 struct document_command {
@@ -51,7 +60,9 @@ struct documents {
     char *rules;
     char *groups;
     char *reason;
-    uint64_t since[9]; // of each reader
+    struct map storages;       // id → struct document_parsed *
+    struct map storage_states; // node → struct document_parsed *
+    uint64_t since[11];        // of each reader
 };
 
 // ---- memory
@@ -61,6 +72,13 @@ static void document_lrm_free(void *value)
     struct document_lrm *lrm = value;
     arena_free(lrm->arena);
     free(lrm);
+}
+
+static void document_parsed_free(void *value)
+{
+    struct document_parsed *parsed = value;
+    arena_free(parsed->arena);
+    free(parsed);
 }
 
 static void document_command_free(void *value)
@@ -77,6 +95,10 @@ static void documents_init(struct documents *documents)
     map_init(&documents->lrms, document_lrm_free);
     map_init(&documents->versions, free);
     map_init(&documents->view.lrms, NULL);
+    map_init(&documents->storages, document_parsed_free);
+    map_init(&documents->storage_states, document_parsed_free);
+    map_init(&documents->view.storages, NULL);
+    map_init(&documents->view.storage_states, NULL);
     map_init(&documents->commands, document_command_free);
     documents->status_arena = arena_new();
     documents->view.status = manager_status_new(documents->status_arena);
@@ -93,6 +115,10 @@ static void documents_done(struct documents *documents)
     map_done(&documents->view.lrms);
     map_done(&documents->lrms);
     map_done(&documents->versions);
+    map_done(&documents->view.storages);
+    map_done(&documents->view.storage_states);
+    map_done(&documents->storages);
+    map_done(&documents->storage_states);
     map_done(&documents->commands);
     free(documents->commands_in_order);
     arena_free(documents->status_arena);
@@ -442,6 +468,49 @@ static void documents_read_version(struct documents *documents, const struct sto
     documents->view.versions = documents->versions;
 }
 
+static struct document_parsed *document_parsed_new(void)
+{
+    struct document_parsed *parsed = alloc_zero(sizeof(*parsed));
+    parsed->arena = arena_new();
+    return parsed;
+}
+
+static void documents_read_storage(struct documents *documents, const struct store_entry *entry,
+                                   const char *id)
+{
+    struct error err = {0};
+    struct document_parsed *parsed = document_parsed_new();
+    if (entry->value != NULL &&
+        storage_parse(parsed->arena, entry->value, &parsed->storage, &err) == 0) {
+        map_put(&documents->view.storages, id, parsed->storage);
+        map_put(&documents->storages, id, parsed);
+        return;
+    }
+    document_parsed_free(parsed);
+    if (entry->value != NULL) {
+        documents_tell_corrupt(documents, entry, &err); // the last good one stays in use
+        return;
+    }
+    (void)map_remove(&documents->view.storages, id); // either may be missing
+    (void)map_remove(&documents->storages, id);
+}
+
+// What cannot be understood is taken as nothing said.
+static void documents_read_storage_states(struct documents *documents,
+                                          const struct store_entry *entry, const char *node)
+{
+    struct document_parsed *parsed = document_parsed_new();
+    if (entry->value != NULL && storage_states_parse(parsed->arena, entry->value, entry->size_bytes,
+                                                     &parsed->states, NULL) == 0) {
+        map_put(&documents->view.storage_states, node, &parsed->states);
+        map_put(&documents->storage_states, node, parsed);
+        return;
+    }
+    document_parsed_free(parsed);
+    (void)map_remove(&documents->view.storage_states, node); // either may be missing
+    (void)map_remove(&documents->storage_states, node);
+}
+
 static void documents_read_options(struct documents *documents, const struct store_entry *entry)
 {
     struct arena *arena = arena_new();
@@ -517,6 +586,8 @@ static const struct document_reader document_readers[] = {
     {STORE_PREFIX_RESULT, documents_read_result, true},
     {STORE_PREFIX_NODE_VERSION, documents_read_version, false},
     {STORE_PREFIX_COMMAND, documents_read_command, false},
+    {STORE_PREFIX_STORAGE, documents_read_storage, false},
+    {STORE_PREFIX_LIVE_STORAGE, documents_read_storage_states, false},
 };
 static_assert(ARRAY_SIZE(document_readers) == ARRAY_SIZE(((struct documents *)0)->since),
               "one each");

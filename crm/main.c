@@ -111,6 +111,8 @@ static void round_open(struct crmd *daemon)
                                            STORE_PREFIX_RESULT,
                                            STORE_PREFIX_NODE_VERSION,
                                            STORE_PREFIX_LOAD,
+                                           STORE_PREFIX_STORAGE,
+                                           STORE_PREFIX_LIVE_STORAGE,
                                            "config/",
                                            NULL};
     daemon->client =

@@ -10,6 +10,7 @@
 
 #include "common/base/arena.h"
 #include "common/base/error.h"
+#include "common/base/planted.h"
 #include "common/base/strbuf.h"
 #include "common/model/guest.h"
 #include "common/model/manager_status.h"
@@ -81,7 +82,10 @@ static int transaction_add_guest(struct transaction *txn, const struct crm_write
     if (strcmp(guest->node, write->from) != 0) {
         return error_set(err, -EAGAIN, "'%s' has changed", key);
     }
-    guest->node = write->node != NULL ? write->node : guest->node;
+    if (write->node != NULL) {
+        guest->node = write->node;
+        guest->arrival = NULL; // what a live move brought elsewhere must not go on there
+    }
     guest->lock = write->unlock ? NULL : guest->lock;
     transaction_add(txn, key, guest_format(txn->arena, guest), version);
     return 0;
@@ -154,7 +158,7 @@ static void transaction_add_config(struct transaction *txn, const struct crm_wri
 
 static void transaction_add_commands(struct transaction *txn, const struct crm_write *write)
 {
-    for (size_t i = 0; i < write->answers.count; i++) {
+    for (size_t i = 0; i < write->answers.count && !planted_is(PLANTED_COMMAND_KEPT); i++) {
         // INV-6: the command goes with its effect; a second master, or this one again, finds its
         // version gone.
         const struct crm_write_answer *answer = write->answers.items[i];

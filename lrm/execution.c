@@ -15,6 +15,8 @@
 #include "common/base/error.h"
 #include "common/model/event.h"
 #include "common/model/guest.h"
+#include "common/model/probe.h"
+#include "common/model/resources.h"
 #include "common/model/sid.h"
 #include "common/model/store_keys.h"
 #include "common/port/agent.h"
@@ -22,7 +24,7 @@
 #include "common/port/store.h"
 #include "common/port/workers.h"
 
-enum { EXECUTION_STOP_TIMEOUT_S = 60 };
+enum { EXECUTION_STOP_TIMEOUT_S = 60, EXECUTION_KILL_TIMEOUT_MS = 10000 };
 
 struct execution {
     struct arena *arena;
@@ -33,6 +35,7 @@ struct execution {
     struct guest *guest; // as last read; NULL: there is none
     bool fresh;          // what was read is the newest of the quorate cluster
     const char *reason;
+    struct execution_notes notes;
 };
 
 static void execution_tell(const struct execution *x, enum event_level level, const char *name,
@@ -42,6 +45,21 @@ static void execution_tell(const struct execution *x, enum event_level level, co
     event_text(x->arena, event, "sid", x->job->sid);
     event_text(x->arena, event, "reason", reason);
     event_emit(x->ports->events, event);
+}
+
+// The same of a verb that failed, with what it printed.
+static void execution_tell_failed(struct execution *x, enum event_level level, const char *name,
+                                  const char *reason)
+{
+    struct event *event = event_new(x->arena, level, name);
+    const char *output = arena_strdup(x->arena, x->agent->output);
+    event_text(x->arena, event, "sid", x->job->sid);
+    event_text(x->arena, event, "reason", reason);
+    event_text(x->arena, event, "output", output);
+    event_emit(x->ports->events, event);
+    if (output != NULL) {
+        x->notes.output = output;
+    }
 }
 
 static void execution_explain(struct execution *x, const char *reason)
@@ -75,16 +93,23 @@ static enum lrm_code execution_start(struct execution *x)
     struct error err = {0};
     bool running = false;
     execution_tell(x, EVENT_LEVEL_INFO, "start", NULL);
+    const char *output = NULL;
     int r = x->fresh
                 ? 0
                 : error_set(&err, -EHOSTDOWN, "no quorum, so the guest's place is not certain");
     if (r == 0) {
         r = x->agent->ops->start(x->agent, x->guest, &err);
+        output = arena_strdup(x->arena, x->agent->output);
         struct error check_err = {0};
         if (x->agent->ops->check(x->agent, x->guest, &running, &check_err) < 0) {
             running = false;
             r = r < 0 ? r : error_set(&err, check_err.code, "%s", check_err.text);
         }
+    }
+    // What came up and does not work has not started: the next try stops it first.
+    if (r == 0 && running && x->agent->ops->health != NULL) {
+        r = x->agent->ops->health(x->agent, x->guest, &err);
+        running = r == 0;
     }
     if (running) {
         execution_tell(x, EVENT_LEVEL_INFO, "started", NULL);
@@ -94,7 +119,8 @@ static enum lrm_code execution_start(struct execution *x)
         (void)error_set(&err, -EIO, "it was started, but does not run");
     }
     execution_explain(x, err.text);
-    execution_tell(x, EVENT_LEVEL_WARNING, "start-failed", x->reason);
+    x->agent->output = output != NULL ? output : x->agent->output;
+    execution_tell_failed(x, EVENT_LEVEL_WARNING, "start-failed", x->reason);
     return LRM_CODE_ERROR;
 }
 
@@ -111,6 +137,7 @@ static enum lrm_code execution_stop(struct execution *x)
     event_int(event, "timeout", timeout_s);
     event_emit(x->ports->events, event);
     int r = x->agent->ops->stop(x->agent, x->guest, timeout_s, &err);
+    const char *output = arena_strdup(x->arena, x->agent->output);
     struct error check_err = {0};
     if (x->agent->ops->check(x->agent, x->guest, &running, &check_err) < 0) {
         running = true; // not proved, so it counts as running
@@ -124,14 +151,15 @@ static enum lrm_code execution_stop(struct execution *x)
         (void)error_set(&err, -EBUSY, "it was stopped, but still runs");
     }
     execution_explain(x, err.text);
-    execution_tell(x, EVENT_LEVEL_ERROR, "stop-failed", x->reason);
+    x->agent->output = output != NULL ? output : x->agent->output;
+    execution_tell_failed(x, EVENT_LEVEL_ERROR, "stop-failed", x->reason);
     return LRM_CODE_ERROR;
 }
 
 static enum lrm_code execution_move_failed(struct execution *x, const char *reason)
 {
     execution_explain(x, reason);
-    execution_tell(x, EVENT_LEVEL_ERROR, "move-failed", x->reason);
+    execution_tell_failed(x, EVENT_LEVEL_ERROR, "move-failed", x->reason);
     return LRM_CODE_ERROR;
 }
 
@@ -178,14 +206,87 @@ static enum lrm_code execution_away(struct execution *x)
     bool running = true;
     bool arrived = execution_is_move(x->job->state) && x->job->target != NULL &&
                    strcmp(x->guest->node, x->job->target) == 0;
-    if (x->ports->accept_moved && arrived &&
-        x->agent->ops->check(x->agent, x->guest, &running, &err) == 0 && !running) {
+    // The daemon's own stop, before it ends, asks only that nothing of it runs here.
+    bool is_enough = arrived || (x->job->uid == NULL && x->job->state == SVC_STATE_REQUEST_STOP);
+    bool known = x->ports->accept_moved && is_enough &&
+                 x->agent->ops->check(x->agent, x->guest, &running, &err) == 0;
+    // A live move gives the guest away before it has ended what is left of it here.
+    if (known && running && x->agent->ops->receive != NULL &&
+        x->agent->ops->kill(x->agent, x->job->sid, EXECUTION_KILL_TIMEOUT_MS, &err) == 0) {
+        running = false;
+    }
+    if (known && !running) {
         return LRM_CODE_SUCCESS;
     }
     execution_explain(
         x, arena_printf(x->arena, "its place is node '%s', not this one", x->guest->node));
     execution_tell(x, EVENT_LEVEL_ERROR, "wrong-node", x->reason);
     return LRM_CODE_WRONG_NODE;
+}
+
+static enum lrm_code execution_restart(struct execution *x, const char *reason)
+{
+    execution_tell_failed(x, EVENT_LEVEL_WARNING, "unhealthy", reason);
+    enum lrm_code code = execution_stop(x);
+    code = code == LRM_CODE_SUCCESS ? execution_start(x) : code;
+    x->notes.restarted = code == LRM_CODE_SUCCESS;
+    return code;
+}
+
+// The service's options, or NULL.
+static const struct resource *execution_read_resource(struct execution *x)
+{
+    struct store_entries entries = {0};
+    struct resource *resource = NULL;
+    const char *key = arena_printf(x->arena, "%s%s", STORE_PREFIX_RESOURCE, x->job->sid);
+    if (x->ports->probe == NULL ||
+        store_read(x->ports->store, key, 0, x->arena, &entries, NULL) < 0) {
+        return NULL;
+    }
+    for (size_t i = 0; i < entries.count; i++) {
+        const struct store_entry *entry = &entries.entries[i];
+        if (strcmp(entry->key, key) == 0 && entry->value != NULL &&
+            resource_parse(x->arena, entry->value, &resource, NULL) < 0) {
+            return NULL; // whoever wrote it was told
+        }
+    }
+    return resource;
+}
+
+static enum lrm_code execution_probe(struct execution *x)
+{
+    const struct resource *resource = execution_read_resource(x);
+    struct error err = {0};
+    struct probe probe;
+    if (resource == NULL || resource->probe == NULL ||
+        probe_parse(x->arena, resource->probe, &probe, NULL) < 0) {
+        return LRM_CODE_SUCCESS;
+    }
+    if (x->ports->probe(x->arena, &probe, x->job->sid, resource->probe_timeout_s * 1000, &err) ==
+        0) {
+        x->notes.probe = JOB_PROBE_GOOD;
+        return LRM_CODE_SUCCESS;
+    }
+    if (x->job->heal) {
+        return execution_restart(x, arena_printf(x->arena, "its probe failed: %s", err.text));
+    }
+    x->notes.probe = JOB_PROBE_BAD;
+    execution_tell(x, EVENT_LEVEL_WARNING, "probe-failed", err.text);
+    return LRM_CODE_SUCCESS;
+}
+
+// It runs. When it does not work it is stopped and started again, unless the place is not certain:
+// then it could not be started.
+static enum lrm_code execution_keep(struct execution *x)
+{
+    struct error err = {0};
+    if (!x->fresh) {
+        return LRM_CODE_SUCCESS;
+    }
+    if (x->agent->ops->health != NULL && x->agent->ops->health(x->agent, x->guest, &err) < 0) {
+        return execution_restart(x, err.text);
+    }
+    return execution_probe(x);
 }
 
 static enum lrm_code execution_carry_out(struct execution *x)
@@ -197,10 +298,10 @@ static enum lrm_code execution_carry_out(struct execution *x)
     case SVC_STATE_STARTED:
         if (!known) {
             execution_explain(x, err.text);
-            execution_tell(x, EVENT_LEVEL_WARNING, "start-failed", x->reason);
+            execution_tell_failed(x, EVENT_LEVEL_WARNING, "start-failed", x->reason);
             return LRM_CODE_ERROR;
         }
-        return running ? LRM_CODE_SUCCESS : execution_start(x);
+        return running ? execution_keep(x) : execution_start(x);
     case SVC_STATE_REQUEST_STOP:
     case SVC_STATE_STOPPED:
         return known && !running ? LRM_CODE_SUCCESS : execution_stop(x);
@@ -239,6 +340,13 @@ static enum lrm_code execution_kill(struct execution *x)
     return LRM_CODE_SUCCESS;
 }
 
+static void execution_set_limit(const struct execution *x)
+{
+    if (x->ports->limit != NULL && x->agent->ops->limit_ms != NULL && x->guest != NULL) {
+        x->ports->limit(x->ports->userdata, x->agent->ops->limit_ms(x->agent, x->guest));
+    }
+}
+
 enum lrm_code execution_run(struct arena *arena, const char *node, const struct job *job,
                             const struct execution_ports *ports, const char **ret_reason)
 {
@@ -247,6 +355,9 @@ enum lrm_code execution_run(struct arena *arena, const char *node, const struct 
     enum lrm_code code = LRM_CODE_SUCCESS;
     x.agent = ports->agent_for(ports->userdata, sid_type(arena, job->sid));
     int r = x.agent != NULL && !job->kill ? execution_read_guest(&x, &err) : 0;
+    if (x.agent != NULL && !job->kill && r == 0) {
+        execution_set_limit(&x);
+    }
     if (job->kill) {
         // Of a type without an agent nothing can run here.
         code = x.agent != NULL ? execution_kill(&x) : LRM_CODE_SUCCESS;
@@ -266,6 +377,9 @@ enum lrm_code execution_run(struct arena *arena, const char *node, const struct 
         code = execution_away(&x);
     } else {
         code = execution_carry_out(&x);
+    }
+    if (ports->notes != NULL) {
+        *ports->notes = x.notes;
     }
     *ret_reason = x.reason;
     return code;

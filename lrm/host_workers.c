@@ -2,9 +2,10 @@
 // Runs jobs in processes of their own and reports their results. What a job does is execution.c;
 // which job runs when is decided by the LRM's core.
 //
-// A worker tells its parent by lines on a pipe: its events (common/host/event_forward.h), and as
-// its last line the result {"result":{"exit_code":…,"reason":…,"pid":…,"start":…}} with the guest's
-// first process when one runs.
+// A worker tells its parent by lines on a pipe: its events (common/host/event_forward.h), how long
+// it may take ({"limit_ms":…}, when that is not as usual), and as its last line the result
+// {"result":{"exit_code":…,"reason":…,"output":…,"pid":…,"start":…}} with the guest's first process
+// when one runs.
 #include "lrm/host_workers.h"
 
 #include <assert.h>
@@ -35,6 +36,8 @@
 #include "common/port/event_sink.h"
 #include "lrm/execution.h"
 #include "lrm/host_kill.h"
+#include "lrm/host_receive.h"
+#include "lrm/probe_run.h"
 #include "lrm/service_note.h"
 
 enum {
@@ -43,6 +46,9 @@ enum {
     // left.
     WORKER_STOP_MARGIN_MS = 60 * 1000,
     WORKER_MOVE_MARGIN_MS = 120 * 1000,
+    // A live move takes as long as there is memory to send; the agent ends one that gets nowhere.
+    WORKER_LIVE_MOVE_MS = 2 * 3600 * 1000,
+    WORKER_LIMIT_MAX_MS = 7 * 24 * 3600 * 1000,
     WORKER_OUTPUT_MAX = 256 * 1024,
 };
 
@@ -57,7 +63,10 @@ struct worker {
     bool has_result;
     int64_t exit_code;
     char *reason; // or NULL
-    int64_t pid;  // of the guest, 0: unknown
+    char *output; // or NULL
+    enum job_probe probe;
+    bool restarted;
+    int64_t pid; // of the guest, 0: unknown
     char *pid_start;
 };
 
@@ -69,6 +78,9 @@ struct ended {
     enum svc_state state;
     int64_t exit_code;
     char *reason;
+    char *output;
+    enum job_probe probe;
+    bool restarted;
 };
 
 struct watch {
@@ -92,6 +104,7 @@ struct host_workers {
     struct ended *first_ended;
     struct ended **last_ended;
     struct host_kill *kill;
+    struct host_receive *receive;
 };
 
 // --- The worker's side: runs in the forked process. ---
@@ -101,12 +114,30 @@ struct work {
     const struct job *job;
     uint64_t lease_term;
     struct host_worker_context context;
+    int output_fd;
 };
 
 static struct agent *work_agent(void *userdata, const char *type)
 {
     const struct work *work = userdata;
     return work->spec->agents.open(&work->context, type);
+}
+
+static int line_write(int output_fd, const struct json *line)
+{
+    struct strbuf text CLEANUP(strbuf_done) = {0};
+    json_format(line, JSON_STYLE_COMPACT, &text);
+    strbuf_append_char(&text, '\n');
+    return file_write_all(output_fd, text.text, text.size_bytes);
+}
+
+static void work_limit(void *userdata, int64_t limit_ms)
+{
+    const struct work *work = userdata;
+    struct arena *arena CLEANUP(arena_freep) = arena_new();
+    struct json *line = json_new_object(arena);
+    json_put_int(line, "limit_ms", limit_ms);
+    ignore_result(line_write(work->output_fd, line)); // then the usual limit holds
 }
 
 static void result_add_pid(struct arena *arena, const struct work *work, struct json *result)
@@ -123,7 +154,7 @@ static void result_add_pid(struct arena *arena, const struct work *work, struct 
 }
 
 static enum lrm_code work_execute(struct work *work, struct arena *arena, struct event_sink *events,
-                                  const char **ret_reason)
+                                  const char **ret_reason, struct execution_notes *ret_notes)
 {
     struct error err = {0};
     struct store *store;
@@ -134,10 +165,14 @@ static enum lrm_code work_execute(struct work *work, struct arena *arena, struct
     work->context = (struct host_worker_context){.node = work->spec->node,
                                                  .timing = work->spec->timing,
                                                  .store = store,
+                                                 .events = events,
                                                  .lease_term = work->lease_term};
     struct execution_ports ports = {.store = store,
                                     .events = events,
                                     .accept_moved = true,
+                                    .notes = ret_notes,
+                                    .probe = probe_run,
+                                    .limit = work_limit,
                                     .agent_for = work_agent,
                                     .userdata = work};
     return execution_run(arena, work->spec->node, work->job, &ports, ret_reason);
@@ -150,19 +185,21 @@ static int work_main(void *userdata, int output_fd)
     struct event_forward events;
     event_forward_init(&events, output_fd);
     const char *reason = NULL;
-    enum lrm_code code = work_execute(work, arena, &events.sink, &reason);
+    struct execution_notes notes = {0};
+    work->output_fd = output_fd;
+    enum lrm_code code = work_execute(work, arena, &events.sink, &reason, &notes);
     struct json *result = json_new_object(arena);
     json_put_int(result, "exit_code", code);
     json_put_string(result, "reason", reason);
+    json_put_string(result, "output", code != LRM_CODE_SUCCESS ? notes.output : NULL);
+    json_put_int(result, "probe", notes.probe);
+    json_put_bool(result, "restarted", notes.restarted);
     if (code == LRM_CODE_SUCCESS) {
         result_add_pid(arena, work, result);
     }
     struct json *line = json_new_object(arena);
     json_put(line, "result", result);
-    struct strbuf text CLEANUP(strbuf_done) = {0};
-    json_format(line, JSON_STYLE_COMPACT, &text);
-    strbuf_append_char(&text, '\n');
-    return file_write_all(output_fd, text.text, text.size_bytes) < 0 ? EXIT_FAILURE : EXIT_SUCCESS;
+    return line_write(output_fd, line) < 0 ? EXIT_FAILURE : EXIT_SUCCESS;
 }
 
 // --- Watches. ---
@@ -231,12 +268,13 @@ static void worker_free(void *value)
     free(worker->sid);
     free(worker->uid);
     free(worker->reason);
+    free(worker->output);
     free(worker->pid_start);
     free(worker);
 }
 
 static void ended_add(struct host_workers *workers, const struct job *job, int64_t exit_code,
-                      const char *reason)
+                      const char *reason, const struct worker *worker)
 {
     struct ended *ended = alloc_zero(sizeof(*ended));
     ended->sid = alloc_strdup(job->sid);
@@ -244,6 +282,11 @@ static void ended_add(struct host_workers *workers, const struct job *job, int64
     ended->state = job->state;
     ended->exit_code = exit_code;
     ended->reason = reason != NULL ? alloc_strdup(reason) : NULL;
+    if (worker != NULL) {
+        ended->output = worker->output != NULL ? alloc_strdup(worker->output) : NULL;
+        ended->probe = worker->probe;
+        ended->restarted = worker->restarted;
+    }
     *workers->last_ended = ended;
     workers->last_ended = &ended->next;
     workers->spec.ended(workers->spec.userdata);
@@ -254,6 +297,7 @@ static void ended_free(struct ended *ended)
     free(ended->sid);
     free(ended->uid);
     free(ended->reason);
+    free(ended->output);
     free(ended);
 }
 
@@ -262,10 +306,16 @@ static void worker_result(struct worker *worker, const struct json *result)
     int64_t exit_code;
     int64_t pid = 0;
     const char *reason = NULL;
+    const char *output = NULL;
     const char *start = NULL;
+    int64_t probe = JOB_PROBE_NONE;
+    bool restarted = false;
     if (json_get_int(result, "exit_code", LRM_CODE_FAILED_TO_RUN, INT32_MAX, &exit_code, NULL) <
             0 ||
         json_get_string_if(result, "reason", &reason, NULL) < 0 ||
+        json_get_string_if(result, "output", &output, NULL) < 0 ||
+        json_get_int_if(result, "probe", JOB_PROBE_NONE, JOB_PROBE_BAD, &probe, NULL) < 0 ||
+        json_get_bool_if(result, "restarted", &restarted, NULL) < 0 ||
         json_get_int_if(result, "pid", 1, INT32_MAX, &pid, NULL) < 0 ||
         json_get_string_if(result, "start", &start, NULL) < 0) {
         return; // without a result it counts as one that could not run
@@ -274,11 +324,25 @@ static void worker_result(struct worker *worker, const struct json *result)
     worker->exit_code = exit_code;
     free(worker->reason);
     worker->reason = reason != NULL ? alloc_strdup(reason) : NULL;
+    free(worker->output);
+    worker->output = output != NULL ? alloc_strdup(output) : NULL;
+    worker->probe = (enum job_probe)probe;
+    worker->restarted = restarted;
     if (pid > 0 && start != NULL) {
         worker->pid = pid;
         free(worker->pid_start);
         worker->pid_start = alloc_strdup(start);
     }
+}
+
+// As its agent knows how long its verbs may take. A stop has in any case the time that was ordered.
+static void worker_limit(struct worker *worker, int64_t limit_ms)
+{
+    if (worker->state != SVC_STATE_STARTED && limit_ms < worker->timeout_ms) {
+        return;
+    }
+    worker->timeout_ms = limit_ms;
+    process_limit(worker->process, worker->workers->spec.clock, limit_ms);
 }
 
 static void worker_line(void *userdata, const char *text, size_t size_bytes)
@@ -295,8 +359,11 @@ static void worker_line(void *userdata, const char *text, size_t size_bytes)
         return;
     }
     const struct json *result = json_find(line, "result");
+    int64_t limit_ms = 0;
     if (result != NULL) {
         worker_result(worker, result);
+    } else if (json_get_int(line, "limit_ms", 1, WORKER_LIMIT_MAX_MS, &limit_ms, NULL) == 0) {
+        worker_limit(worker, limit_ms);
     }
 }
 
@@ -310,7 +377,7 @@ static void worker_ended(void *userdata, const struct process_end *end)
     if (worker->dropped) {
         workers->spec.ended(workers->spec.userdata);
     } else if (WIFEXITED(status) && WEXITSTATUS(status) == EXIT_SUCCESS && worker->has_result) {
-        ended_add(workers, &job, worker->exit_code, worker->reason);
+        ended_add(workers, &job, worker->exit_code, worker->reason, worker);
         // After the result, so that an exit that is told at once is newer than it.
         if (worker->pid > 0) {
             watch_set(workers, worker->sid, worker->pid, worker->pid_start);
@@ -318,8 +385,10 @@ static void worker_ended(void *userdata, const struct process_end *end)
     } else {
         const char *reason;
         if (end->timed_out) {
-            reason = arena_printf(arena, "the worker was killed after %d s",
-                                  (int)(worker->timeout_ms / 1000));
+            bool short_time = worker->timeout_ms < 10 * 1000;
+            reason = arena_printf(arena, "the worker was killed after %lld %s",
+                                  (long long)(worker->timeout_ms / (short_time ? 1 : 1000)),
+                                  short_time ? "ms" : "s");
         } else if (WIFSIGNALED(status)) {
             reason = arena_printf(arena, "the worker died by signal %d", WTERMSIG(status));
         } else {
@@ -331,7 +400,10 @@ static void worker_ended(void *userdata, const struct process_end *end)
         event_text(arena, event, "reason", reason);
         event_emit(workers->spec.events, event);
         map_put(&workers->dirty, worker->sid, workers);
-        ended_add(workers, &job, LRM_CODE_FAILED_TO_RUN, reason);
+        // One that hangs has failed, as any that says so: it counts as a try, and is not simply run
+        // again.
+        ended_add(workers, &job, end->timed_out ? LRM_CODE_ERROR : LRM_CODE_FAILED_TO_RUN, reason,
+                  NULL);
     }
     bool known = map_remove(&workers->running, worker->sid); // frees the worker and its process
     assert(known);
@@ -346,6 +418,7 @@ static int64_t job_timeout_ms(const struct host_workers *workers, const struct j
     case SVC_STATE_STOPPED:
         return stop_s * 1000 + WORKER_STOP_MARGIN_MS;
     case SVC_STATE_MIGRATE:
+        return stop_s * 1000 + WORKER_LIVE_MOVE_MS;
     case SVC_STATE_RELOCATE:
     case SVC_STATE_REQUEST_START_BALANCE:
         return stop_s * 1000 + WORKER_MOVE_MARGIN_MS;
@@ -456,12 +529,13 @@ static int workers_port_spawn(struct workers *port, const struct job *job, struc
         return error_set(err, -EEXIST, "a worker for '%s' is running", job->sid); // INV-1
     }
     host_kill_clear(workers->kill);
+    host_receive_end(workers->receive, job->sid); // INV-1: a sid never has two workers
     if (job->state != SVC_STATE_STARTED) {
         (void)map_remove(&workers->watches, job->sid); // its end is wanted now, and no news
     }
     struct error reason = {0};
     if (workers_start(workers, job, &reason) < 0) {
-        ended_add(workers, job, LRM_CODE_FAILED_TO_RUN, reason.text);
+        ended_add(workers, job, LRM_CODE_FAILED_TO_RUN, reason.text, NULL);
     }
     return 0;
 }
@@ -483,6 +557,9 @@ static void workers_port_collect(struct workers *port, struct arena *arena, stru
             .state = ended->state,
             .exit_code = ended->exit_code,
             .reason = arena_strdup(arena, ended->reason),
+            .output = arena_strdup(arena, ended->output),
+            .probe = ended->probe,
+            .restarted = ended->restarted,
         };
         ended_free(ended);
     }
@@ -508,6 +585,7 @@ static void workers_port_kill(struct workers *port, const struct workers_guests 
     struct host_workers *workers = (struct host_workers *)port;
     map_clear(&workers->watches); // their end is wanted now, and no news
     ended_clear(workers);
+    host_receive_end(workers->receive, NULL);
     map_each (e, &workers->running) {
         struct worker *worker = e->value;
         worker->dropped = true;
@@ -555,6 +633,7 @@ struct host_workers *host_workers_new(const struct host_workers_spec *spec)
     map_init(&workers->watches, watch_free);
     map_init(&workers->dirty, NULL);
     workers->kill = host_kill_new(&workers->spec);
+    workers->receive = host_receive_new(&workers->spec);
     struct error err = {0};
     ignore_result(workers_sweep(workers, &err)); // tried again, and told, with each job
     return workers;
@@ -570,6 +649,7 @@ void host_workers_free(struct host_workers *workers)
     map_done(&workers->dirty);
     ended_clear(workers);
     host_kill_free(workers->kill);
+    host_receive_free(workers->receive);
     free(workers);
 }
 
@@ -586,4 +666,12 @@ struct workers *host_workers_port(struct host_workers *workers)
 void host_workers_set_term(struct host_workers *workers, uint64_t lease_term)
 {
     workers->lease_term = lease_term;
+}
+
+void host_workers_receive(struct host_workers *workers, struct store *store,
+                          bool (*may)(void *userdata, const char *sid), void *userdata)
+{
+    if (workers->swept) {
+        host_receive_look(workers->receive, store, workers->lease_term, may, userdata);
+    }
 }

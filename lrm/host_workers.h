@@ -9,6 +9,7 @@
 // worker had begun, and the agents lock each guest.
 #pragma once
 
+#include <stdbool.h>
 #include <stdint.h>
 #include <sys/types.h>
 
@@ -29,8 +30,9 @@ struct timing;
 struct host_worker_context {
     const char *node;
     const struct timing *timing;
-    struct store *store;
-    uint64_t lease_term; // of this node's agent lease; 0: none is held
+    struct store *store;       // NULL: there is none, and the agent is only for kill
+    struct event_sink *events; // likewise
+    uint64_t lease_term;       // of this node's agent lease; 0: none is held
 };
 
 // The agents, told apart by the type of a service. Both run in the worker.
@@ -70,3 +72,6 @@ void host_workers_freep(struct host_workers **workers);
 struct workers *host_workers_port(struct host_workers *workers) WARN_UNUSED;
 // The term under which jobs given out from now on may write.
 void host_workers_set_term(struct host_workers *workers, uint64_t lease_term);
+// Looks after what other nodes move here live (lrm/host_receive.h); to be called after each round.
+void host_workers_receive(struct host_workers *workers, struct store *store,
+                          bool (*may)(void *userdata, const char *sid), void *userdata);

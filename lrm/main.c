@@ -27,12 +27,13 @@
 #include "common/port/event_sink.h"
 #include "common/port/lease.h"
 #include "common/port/workers.h"
-#include "lrm/agents/ct.h"
-#include "lrm/agents/ct_load.h"
+#include "lrm/agents/agents.h"
+#include "lrm/host_guard.h"
 #include "lrm/host_workers.h"
 #include "lrm/load_meter.h"
 #include "lrm/round.h"
 #include "lrm/service_note.h"
+#include "lrm/storage_keeper.h"
 
 #define NAME  "ha-lrm"
 #define ABOUT "Starts, stops, watches and moves the services of this node."
@@ -69,6 +70,8 @@ struct lrmd {
     bool inherited;           // ha-watchdogd told whether a process before this one left a deadline
     int64_t inherited_end_ms; // when this process must have begun to stop what that one started
     struct load_meter *meter;
+    struct storage_keeper *storages;
+    struct host_guard *guard;
 };
 
 static int tap_acquire(struct lease *port, const char *name, struct lease_grant *ret,
@@ -106,31 +109,35 @@ static int worker_open_store(struct store **ret, struct error *err)
 
 static struct agent *worker_open_agent(const struct host_worker_context *context, const char *type)
 {
-    if (strcmp(type, "ct") != 0) {
-        return NULL;
-    }
-    const struct ct_agent_config config = {
+    const struct agent_type *row = agents_find(type);
+    const struct agents_context agents = {
         .node = context->node,
         .store = context->store,
+        .events = context->events,
         .lease_term = context->lease_term,
         .stop_timeout_s = context->timing->stop_timeout_s,
+        .is_fenced = context->store != NULL ? cluster_client_is_fenced : NULL,
+        .is_fenced_userdata =
+            context->store != NULL ? cluster_client_of_store(context->store) : NULL,
     };
-    return ct_agent_new(&config);
+    return row != NULL ? row->open(&agents) : NULL;
 }
 
 static pid_t worker_init_pid(const char *sid)
 {
-    return strncmp(sid, "ct:", 3) == 0 ? ct_agent_init_pid(sid) : 0;
+    const struct agent_type *row = agents_find_of(sid);
+    return row != NULL && row->init_pid != NULL ? row->init_pid(sid) : 0;
 }
 
 static int meter_guest(const char *sid, bool *ret_running, int64_t *ret_cpu_us,
                        int64_t *ret_mem_bytes, struct error *err)
 {
-    if (strncmp(sid, "ct:", 3) != 0) {
+    const struct agent_type *row = agents_find_of(sid);
+    if (row == NULL || row->load == NULL) {
         *ret_running = false;
         return 0;
     }
-    return ct_load_read(sid, ret_running, ret_cpu_us, ret_mem_bytes, err);
+    return row->load(sid, ret_running, ret_cpu_us, ret_mem_bytes, err);
 }
 
 // --- What a process before this one left. ---
@@ -193,6 +200,12 @@ static void status_tell(struct lrmd *daemon)
     }
 }
 
+static bool may_receive(void *userdata, const char *sid)
+{
+    const struct lrmd *daemon = userdata;
+    return lrm_round_may_receive(daemon->round, sid);
+}
+
 static bool round_run(void *userdata, int64_t *ret_wake_ms)
 {
     struct lrmd *daemon = userdata;
@@ -225,6 +238,8 @@ static bool round_run(void *userdata, int64_t *ret_wake_ms)
         daemon_exit_tell(daemon->events);
         return false;
     }
+    host_workers_receive(daemon->workers, cluster_client_store(daemon->client), may_receive,
+                         daemon);
     *ret_wake_ms = result.next_wake_ms;
     return true;
 }
@@ -319,10 +334,22 @@ static void meter_open(struct lrmd *daemon)
     daemon->meter = load_meter_new(&spec);
 }
 
+static void guard_open(struct lrmd *daemon)
+{
+    const struct host_guard_spec spec = {
+        .node = daemon->setup.node,
+        .loop = daemon->loop,
+        .clock = &daemon->clock,
+        .events = daemon->events,
+        .open_store = worker_open_store,
+    };
+    daemon->guard = host_guard_new(&spec);
+}
+
 static void round_open(struct lrmd *daemon)
 {
     const char *const prefixes[] = {
-        "manager/", STORE_PREFIX_SERVICE, STORE_PREFIX_RESOURCE, "config/",
+        "manager/", STORE_PREFIX_SERVICE, STORE_PREFIX_RESOURCE, "config/", STORE_PREFIX_LIVE_MOVE,
         // Its own: what an earlier process wrote, and what got lost.
         arena_printf(daemon->arena, STORE_PREFIX_RESULT "%s/", daemon->setup.node), NULL};
     daemon->client =
@@ -370,9 +397,11 @@ static int daemon_run(struct lrmd *daemon, struct error *err)
     daemon->events = event_output_sink(daemon->output);
     watchdog_open(daemon);
     meter_open(daemon);
+    daemon->storages = storage_keeper_new(daemon->loop, daemon->setup.node, worker_init_pid);
     // Before anything can request a round.
     daemon->rounds = rounds_new(daemon->loop, round_run, daemon);
     workers_open(daemon);
+    guard_open(daemon);
     round_open(daemon);
     daemon->sigterm = loop_add_signal(daemon->loop, SIGTERM, stop_requested, daemon);
     daemon->sigint = loop_add_signal(daemon->loop, SIGINT, stop_requested, daemon);
@@ -384,6 +413,8 @@ static int daemon_run(struct lrmd *daemon, struct error *err)
 static void daemon_done(struct lrmd *daemon)
 {
     load_meter_free(daemon->meter);
+    storage_keeper_free(daemon->storages);
+    host_guard_free(daemon->guard);
     loop_source_free(daemon->sigterm);
     loop_source_free(daemon->sigint);
     loop_source_free(daemon->sighup);

@@ -12,6 +12,7 @@
 #include "common/base/alloc.h"
 #include "common/base/arena.h"
 #include "common/base/error.h"
+#include "common/base/planted.h"
 #include "common/model/event.h"
 #include "common/model/store_keys.h"
 #include "common/model/timing.h"
@@ -42,6 +43,7 @@ struct lrm_round {
     bool lease_failed;   // likewise
     bool note_failed;
     bool watchdog_failed;
+    bool goodbye_owed; // a deadline may stand of which the core does not know
 };
 
 struct lrm_round *lrm_round_new(const char *node, const struct timing *timing, int64_t workers_max,
@@ -142,6 +144,8 @@ static void lrm_round_arm(struct lrm_round *round, int64_t deadline_ms, struct l
     struct error err = {0};
     int r = watchdog_arm(round->ports.watchdog, deadline_ms, &err);
     answers->watchdog_answer = r < 0 ? r : 1;
+    // An answer that did not come leaves it open whether a deadline stands.
+    round->goodbye_owed = r < 0 && r != -ETIME;
     bool begins = r < 0 && !round->watchdog_failed;
     round->watchdog_failed = r < 0;
     if (begins) {
@@ -160,8 +164,8 @@ static void lrm_round_note(struct lrm_round *round, const struct lrm_action *act
     lrm_round_tell(round, &round->note_failed, r < 0, "services-note", err.text);
 }
 
-// What fails here has no answer: the lease ends by itself, and a deadline that stays costs a reset
-// but never safety.
+// What fails here has no answer: the lease ends by itself, and a goodbye is said again (it is
+// owed).
 static void lrm_round_try(struct lrm_round *round, int r, const char *what, const struct error *err)
 {
     if (r < 0 && r != -ENOENT) {
@@ -197,6 +201,7 @@ static void lrm_round_act(struct lrm_round *round, const struct lrm_action *acti
         return;
     case LRM_ACTION_DISARM_WATCHDOG: {
         int r = watchdog_disarm(round->ports.watchdog, &err);
+        round->goodbye_owed = r < 0 && r != -ETIME;
         answers->disarm_answer = r < 0 ? r : 1;
         lrm_round_try(round, r, "watchdog", &err);
         return;
@@ -267,7 +272,11 @@ void lrm_round_run(struct lrm_round *round, struct lrm_round_result *ret)
         assert(step < LRM_STEPS_MAX); // rounds end
         lrm_round_collect(round, &input);
         input.killed = workers_look(round->ports.workers, round->arena, &input.killed_reason);
+        if (input.killed == WORKERS_KILLED_PENDING && planted_is(PLANTED_STOP_UNPROVEN)) {
+            input.killed = WORKERS_KILLED_PROVEN;
+        }
         input.now_ms = clock_now_ms(round->ports.clock);
+        input.goodbye_owed = round->goodbye_owed;
         lrm_step(round->lrm, &input, &out);
         struct lrm_input answers = base;
         for (size_t i = 0; i < out.count; i++) {
@@ -276,6 +285,10 @@ void lrm_round_run(struct lrm_round *round, struct lrm_round_result *ret)
         input = answers;
     }
     *ret = (struct lrm_round_result){.exit = out.exit, .next_wake_ms = out.next_wake_ms};
+    int64_t retry_ms = clock_now_ms(round->ports.clock) + round->timing.renew_ms;
+    if (round->goodbye_owed && retry_ms < ret->next_wake_ms) {
+        ret->next_wake_ms = retry_ms;
+    }
 }
 
 void lrm_round_inherit(struct lrm_round *round, int64_t deadline_ms,
@@ -307,6 +320,11 @@ void lrm_round_note_guest_exit(struct lrm_round *round, const char *sid)
     event_text(round->arena, event, "sid", sid);
     event_emit(round->ports.events, event);
     lrm_note_guest_exit(round->lrm, sid, clock_now_ms(round->ports.clock));
+}
+
+bool lrm_round_may_receive(const struct lrm_round *round, const char *sid)
+{
+    return lrm_may_receive(round->lrm, sid, clock_now_ms(round->ports.clock));
 }
 
 enum lrm_state lrm_round_state(const struct lrm_round *round)

@@ -60,4 +60,7 @@ void lrm_round_request_shutdown(struct lrm_round *round, enum lrm_shutdown how);
 // after it at once, without waiting for the master: run one. For a guest that is not to run this
 // changes nothing.
 void lrm_round_note_guest_exit(struct lrm_round *round, const char *sid);
+// Whether this guest, which another node moves here live, may come to life here: this node may
+// start guests, and has noted that this one comes, for whatever may have to end it.
+bool lrm_round_may_receive(const struct lrm_round *round, const char *sid) WARN_UNUSED;
 enum lrm_state lrm_round_state(const struct lrm_round *round) WARN_UNUSED;

@@ -165,6 +165,11 @@ static void lrm_view_refresh_resources(struct lrm_view *view, struct store *stor
             struct resource *limits = alloc_zero(sizeof(*limits));
             limits->max_restart = resource->max_restart;
             limits->max_relocate = resource->max_relocate;
+            limits->probe = resource->probe != NULL ? "" : NULL; // whether there is one
+            limits->probe_interval_s = resource->probe_interval_s;
+            limits->probe_failures = resource->probe_failures;
+            limits->restart_limit = resource->restart_limit;
+            limits->restart_window_s = resource->restart_window_s;
             map_put(&view->resources, sid, limits);
         }
     }

@@ -1,53 +1,54 @@
 // SPDX-License-Identifier: Apache-2.0
-// ha-simulator: the command line.
-#include <dirent.h>
-#include <errno.h>
-#include <inttypes.h>
+// ha-simulator: the command line. Each command is in a tool_*.c of its own.
 #include <stdarg.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 
-#include "common/base/arena.h"
 #include "common/base/error.h"
-#include "common/base/json.h"
-#include "common/base/map.h"
-#include "common/base/strbuf.h"
-#include "common/model/event.h"
-#include "common/model/timing.h"
+#include "common/base/parse.h"
+#include "common/base/planted.h"
 #include "ha_config.h"
-#include "sim/expectation.h"
-#include "sim/simulation.h"
+#include "sim/simulator_tool.h"
 
-enum { EXIT_DONE = 0, EXIT_FAILED = 1, EXIT_USAGE = 2, EXIT_INVARIANT = 11 };
+enum { TOOL_JOBS_MAX = 256, TOOL_SECONDS_MAX = 100000 };
 
 static const char usage_text[] =
     "usage: ha-simulator run [--timing PROFILE] [--events] FOLDER\n"
     "       ha-simulator check [--timing PROFILE] [--update] FOLDER...\n"
+    "       ha-simulator swarm --seeds A..B [LIMITS] [--jobs J] [--twice] [--json]\n"
+    "       ha-simulator replay SEED|FOLDER [LIMITS] [--events | --text]\n"
+    "       ha-simulator explain SEED|FOLDER [LIMITS]\n"
+    "       ha-simulator shrink SEED|FOLDER [LIMITS] [-o FOLDER] [--jobs J]\n"
     "\n"
-    "run    replays the scenario in FOLDER on virtual time and prints what happens:\n"
-    "       lines for people, or with --events one JSON object a line\n"
-    "check  replays each FOLDER and compares the events with its events.jsonl; a folder of\n"
-    "       scenario folders stands for all of them. Prints one TAP line a scenario.\n"
-    "       --update writes events.jsonl anew instead: look at what changed before you keep it\n"
+    "run      replays the scenario in FOLDER on virtual time and prints what happens:\n"
+    "         lines for people, or with --events one JSON object a line\n"
+    "check    replays each FOLDER and compares the events with its events.jsonl; a folder of\n"
+    "         scenario folders stands for all of them. Prints one TAP line a scenario.\n"
+    "         --update writes events.jsonl anew instead: look at what changed before you keep it\n"
+    "swarm    for each seed a cluster of its own, with faults and load drawn from it: the real\n"
+    "         store, manager and agents on a simulated network, disks, clocks and guests, and all\n"
+    "         invariants looked at after all that happens\n"
+    "replay   one seed again, with all that happens; --text prints the campaign and runs nothing\n"
+    "explain  of a seed that failed: what led to it\n"
+    "shrink   of a seed that failed: the smallest campaign that fails alike, in FOLDER\n"
     "\n"
     "  --timing PROFILE  classic (rounds as the reference scenarios have them), fast, balanced\n"
     "                    or patient; the default is in the folder's file 'timing', or classic\n"
+    "  --seeds A..B      from A to B, or one\n"
+    "  --jobs J          processes at a time (1)\n"
+    "  --twice           each seed twice: the bytes must be the same (else every 20th)\n"
+    "  --json            the totals as one JSON object\n"
+    "  --cpu SECONDS     of processor time, until a run counts as one that never ends (60)\n"
+    "  LIMITS            what else the seed decides: --nodes N, --services N, --hours H,\n"
+    "                    --profile fast|balanced|patient, --faults LIST (--faults help lists them)\n"
     "  --help            this text\n"
     "  --version         the version\n"
     "\n"
-    "Exit status: 0 done, 1 failed, 2 usage, 11 an invariant was broken.\n";
+    "A folder may hold a campaign (docs/campaign.md) instead of a scenario: run and check take it.\n"
+    "Exit status: 0 done, 1 failed, 2 usage, 10 a crash, 11 an invariant was broken, 12 not all\n"
+    "was well again in time, 13 two runs of a seed differ.\n";
 
-struct arguments {
-    enum timing_profile profile;
-    bool events;
-    bool update;
-    char **folders;
-    size_t count;
-};
-
-PRINTF_LIKE(1, 2) static int usage_fail(const char *format, ...)
+int tool_usage_fail(const char *format, ...)
 {
     va_list args;
     va_start(args, format);
@@ -58,182 +59,205 @@ PRINTF_LIKE(1, 2) static int usage_fail(const char *format, ...)
     return EXIT_USAGE;
 }
 
-static void run_print_json(void *userdata, int64_t t_ms, const char *at, const struct event *event)
+static const struct command {
+    const char *name;
+    int (*run)(const struct tool_arguments *arguments);
+    const char *options; // that it takes, between blanks
+} commands[] = {
+    {"run", tool_run, " --timing --events "},
+    {"check", tool_check, " --timing --update "},
+    {"swarm", tool_swarm,
+     " --seeds --jobs --twice --cpu --json --nodes --services --hours --profile --faults "},
+    {"replay", tool_replay, " --events --text --nodes --services --hours --profile --faults "},
+    {"explain", tool_explain, " --nodes --services --hours --profile --faults "},
+    {"shrink", tool_shrink, " -o --jobs --cpu --nodes --services --hours --profile --faults "},
+};
+
+static int parse_profile(const char *option, const char *value, bool may_be_classic,
+                         enum timing_profile *ret)
 {
-    struct arena *arena CLEANUP(arena_freep) = arena_new();
-    struct strbuf *line = userdata;
-    strbuf_clear(line);
-    json_format(simulation_event_json(arena, t_ms, at, event), JSON_STYLE_COMPACT, line);
-    (void)puts(strbuf_text(line)); // checked as a whole at the end
+    if (timing_profile_from_string(value, ret) < 0 ||
+        (*ret == TIMING_PROFILE_CLASSIC && !may_be_classic)) {
+        return tool_usage_fail("%s: expected fast, balanced%s, not '%s'", option,
+                               may_be_classic ? ", patient or classic" : " or patient", value);
+    }
+    return EXIT_DONE;
 }
 
-static void run_print_text(void *userdata, int64_t t_ms, const char *at, const struct event *event)
+static int parse_number(const char *option, const char *value, int64_t min, int64_t max,
+                        int64_t *ret)
 {
-    struct strbuf *line = userdata;
-    strbuf_clear(line);
-    event_format_text(event, line);
-    if (t_ms % 1000 == 0) {
-        (void)printf("%6" PRId64 "     %-12s %s\n", t_ms / 1000, at, strbuf_text(line));
+    if (parse_int64(value, min, max, ret) < 0) {
+        return tool_usage_fail("%s: expected a number from %lld to %lld, not '%s'", option,
+                               (long long)min, (long long)max, value);
+    }
+    return EXIT_DONE;
+}
+
+static int parse_seeds(const char *value, struct tool_arguments *arguments)
+{
+    char first[32];
+    const char *dots = strstr(value, "..");
+    size_t length = dots != NULL ? (size_t)(dots - value) : strlen(value);
+    if (length >= sizeof(first)) {
+        length = 0;
+    }
+    memcpy(first, value, length);
+    first[length] = '\0';
+    if (parse_uint64(first, &arguments->first_seed) < 0 ||
+        parse_uint64(dots != NULL ? dots + 2 : first, &arguments->last_seed) < 0 ||
+        arguments->last_seed < arguments->first_seed) {
+        return tool_usage_fail("--seeds: expected A..B, not '%s'", value);
+    }
+    return EXIT_DONE;
+}
+
+static int parse_value(const char *option, const char *value, struct tool_arguments *arguments)
+{
+    struct campaign_limits *limits = &arguments->limits;
+    if (strcmp(option, "--timing") == 0) {
+        return parse_profile(option, value, true, &arguments->profile);
+    }
+    if (strcmp(option, "--profile") == 0) {
+        return parse_profile(option, value, false, &limits->profile);
+    }
+    if (strcmp(option, "--seeds") == 0) {
+        return parse_seeds(value, arguments);
+    }
+    if (strcmp(option, "--jobs") == 0) {
+        return parse_number(option, value, 1, TOOL_JOBS_MAX, &arguments->jobs);
+    }
+    if (strcmp(option, "--cpu") == 0) {
+        return parse_number(option, value, 1, TOOL_SECONDS_MAX, &arguments->cpu_s);
+    }
+    if (strcmp(option, "--nodes") == 0) {
+        return parse_number(option, value, 1, 1000, &limits->nodes);
+    }
+    if (strcmp(option, "--services") == 0) {
+        return parse_number(option, value, 0, 100000, &limits->services);
+    }
+    if (strcmp(option, "--hours") == 0) {
+        return parse_number(option, value, 1, 1000000, &limits->hours);
+    }
+    if (strcmp(option, "--faults") == 0) {
+        limits->faults = value;
     } else {
-        (void)printf("%6" PRId64 ".%03d %-12s %s\n", t_ms / 1000, (int)(t_ms % 1000), at,
-                     strbuf_text(line));
+        arguments->output = value;
     }
+    return EXIT_DONE;
 }
 
-// What was printed must have arrived, or the run counts as failed.
-static int output_finish(int status)
+static bool option_is_known(const char *option, const char *options)
 {
-    if (fflush(stdout) != 0 || ferror(stdout)) {
-        (void)fprintf(stderr, "ha-simulator: cannot write to standard output: %s\n",
-                      strerror(errno));
-        return EXIT_FAILED;
-    }
-    return status;
-}
-
-static int command_run(const struct arguments *arguments)
-{
-    if (arguments->count != 1) {
-        return usage_fail("'run' takes one folder");
-    }
-    struct strbuf line CLEANUP(strbuf_done) = {0};
-    struct error err = {0};
-    int r = simulation_run(arguments->folders[0], arguments->profile,
-                           arguments->events ? run_print_json : run_print_text, &line, &err);
-    int status = output_finish(EXIT_DONE);
-    if (r < 0 || r == SIMULATION_OUTCOME_INVARIANT) {
-        (void)fprintf(stderr, "ha-simulator: %s\n", err.text);
-        status = r < 0 ? EXIT_FAILED : EXIT_INVARIANT;
-    }
-    return status;
-}
-
-static bool folder_is_scenario(struct arena *arena, const char *folder)
-{
-    struct stat info;
-    return stat(arena_printf(arena, "%s/cmdlist", folder), &info) == 0;
-}
-
-// The scenario folders in a folder, by name.
-static int folder_list(struct arena *arena, const char *folder, struct map *paths)
-{
-    DIR *dir = opendir(folder);
-    if (dir == NULL) {
-        return -errno;
-    }
-    for (const struct dirent *entry = readdir(dir); entry != NULL; entry = readdir(dir)) {
-        char *path = arena_printf(arena, "%s/%s", folder, entry->d_name);
-        if (entry->d_name[0] != '.' && folder_is_scenario(arena, path)) {
-            map_put(paths, path, path);
+    for (const char *at = strstr(options, option); at != NULL; at = strstr(at + 1, option)) {
+        if (at[-1] == ' ' && at[strlen(option)] == ' ') {
+            return true;
         }
     }
-    (void)closedir(dir); // reading only
-    return 0;
+    return false;
 }
 
-static int check_one(const struct arguments *arguments, const char *path, size_t number)
+static int parse_option(int argc, char **argv, int *i, const struct command *command,
+                        struct tool_arguments *arguments)
 {
-    struct error err = {0};
-    const char *slash = strrchr(path, '/');
-    const char *name = slash != NULL && slash[1] != '\0' ? slash + 1 : path;
-    int r = arguments->update ? expectation_update(path, arguments->profile, &err)
-                              : expectation_check(path, arguments->profile, &err);
-    bool matches = r == EXPECTATION_OUTCOME_MATCH;
-    (void)printf("%sok %zu - %s\n", matches ? "" : "not ", number, name);
-    if (!matches) {
-        (void)printf("# %s\n", err.text);
+    const char *option = argv[*i];
+    if (!option_is_known(option, command->options)) {
+        for (size_t k = 0; k < ARRAY_SIZE(commands); k++) {
+            if (option_is_known(option, commands[k].options)) {
+                return tool_usage_fail("%s belongs to '%s'", option, commands[k].name);
+            }
+        }
+        return tool_usage_fail("unknown option '%s'", option);
     }
-    return matches ? EXIT_DONE : r == EXPECTATION_OUTCOME_INVARIANT ? EXIT_INVARIANT : EXIT_FAILED;
+    bool *flag = strcmp(option, "--events") == 0   ? &arguments->events
+                 : strcmp(option, "--update") == 0 ? &arguments->update
+                 : strcmp(option, "--text") == 0   ? &arguments->text
+                 : strcmp(option, "--twice") == 0  ? &arguments->twice
+                 : strcmp(option, "--json") == 0   ? &arguments->json
+                                                   : NULL;
+    if (flag != NULL) {
+        *flag = true;
+        return EXIT_DONE;
+    }
+    return parse_value(option, *i + 1 < argc ? argv[++*i] : "", arguments);
 }
 
-static int command_check(const struct arguments *arguments)
+static int parse_arguments(int argc, char **argv, const struct command *command,
+                           struct tool_arguments *ret)
 {
-    struct arena *arena CLEANUP(arena_freep) = arena_new();
-    struct map paths;
-    map_init_arena(&paths, arena);
-    if (arguments->count == 0) {
-        return usage_fail("'check' takes at least one folder");
-    }
-    for (size_t i = 0; i < arguments->count; i++) {
-        const char *folder = arguments->folders[i];
-        if (folder_is_scenario(arena, folder)) {
-            map_put(&paths, folder, arena_strdup(arena, folder));
+    struct tool_arguments arguments = {.profile = TIMING_PROFILE_MAX, .jobs = 1, .cpu_s = 60};
+    int kept = 2; // words are moved to the front
+    campaign_limits_init(&arguments.limits);
+    for (int i = 2; i < argc; i++) {
+        if (argv[i][0] != '-') {
+            argv[kept++] = argv[i];
             continue;
         }
-        size_t before = paths.count;
-        int r = folder_list(arena, folder, &paths);
-        if (r < 0 || paths.count == before) {
-            (void)fprintf(stderr, "ha-simulator: '%s': %s\n", folder,
-                          r < 0 ? strerror(-r) : "no scenarios in it");
-            return EXIT_FAILED;
+        int status = parse_option(argc, argv, &i, command, &arguments);
+        if (status != EXIT_DONE) {
+            return status;
         }
     }
-    int worst = EXIT_DONE;
-    size_t number = 0;
-    (void)printf("1..%zu\n", paths.count);
-    map_each (e, &paths) {
-        int status = check_one(arguments, e->key, ++number);
-        worst = status > worst ? status : worst;
-    }
-    return output_finish(worst);
-}
-
-static int parse_arguments(int argc, char **argv, struct arguments *ret)
-{
-    struct arguments arguments = {.profile = TIMING_PROFILE_MAX};
-    int kept = 2; // folders are moved to the front
-
-    for (int i = 2; i < argc; i++) {
-        if (strcmp(argv[i], "--events") == 0) {
-            arguments.events = true;
-        } else if (strcmp(argv[i], "--update") == 0) {
-            arguments.update = true;
-        } else if (strcmp(argv[i], "--timing") == 0) {
-            const char *name = i + 1 < argc ? argv[++i] : "";
-            if (timing_profile_from_string(name, &arguments.profile) < 0) {
-                return usage_fail("--timing: expected fast, balanced, patient or classic, not '%s'",
-                                  name);
-            }
-        } else if (argv[i][0] == '-') {
-            return usage_fail("unknown option '%s'", argv[i]);
-        } else {
-            argv[kept++] = argv[i];
-        }
-    }
-    arguments.folders = argv + 2;
+    arguments.words = argv + 2;
     arguments.count = (size_t)(kept - 2);
     *ret = arguments;
     return EXIT_DONE;
 }
 
+#ifdef HA_PLANTED_BUGS
+// Takes "--planted NAME" out of the arguments; "--planted list" lists the bugs. Returns an exit
+// status, or −1: go on.
+static int planted_take(int *argc, char **argv)
+{
+    int kept = 1;
+    for (int i = 1; i < *argc; i++) {
+        if (strcmp(argv[i], "--planted") != 0) {
+            argv[kept++] = argv[i];
+            continue;
+        }
+        const char *name = i + 1 < *argc ? argv[++i] : "";
+        for (int bug = 0; strcmp(name, "list") == 0 && bug < PLANTED_MAX; bug++) {
+            (void)printf("%s: %s\n", planted_name((enum planted)bug),
+                         planted_text((enum planted)bug));
+        }
+        if (strcmp(name, "list") == 0) {
+            return tool_finish(EXIT_DONE);
+        }
+        if (planted_choose(name) < 0) {
+            return tool_usage_fail("there is no planted bug '%s'", name);
+        }
+    }
+    *argc = kept;
+    return -1;
+}
+#endif
+
 int main(int argc, char **argv)
 {
-    struct arguments arguments = {0};
-    const char *command = argc > 1 ? argv[1] : "";
+#ifdef HA_PLANTED_BUGS
+    int planted = planted_take(&argc, argv);
+    if (planted >= 0) {
+        return planted;
+    }
+#endif
+    struct tool_arguments arguments = {0};
+    const char *name = argc > 1 ? argv[1] : "";
     for (int i = 1; i < argc; i++) {
         if (strcmp(argv[i], "--help") == 0 || strcmp(argv[i], "-h") == 0) {
             (void)fputs(usage_text, stdout);
-            return output_finish(EXIT_DONE);
+            return tool_finish(EXIT_DONE);
         }
     }
-    if (strcmp(command, "--version") == 0) {
+    if (strcmp(name, "--version") == 0) {
         (void)puts("ha-simulator " HA_VERSION);
-        return output_finish(EXIT_DONE);
+        return tool_finish(EXIT_DONE);
     }
-    bool run = strcmp(command, "run") == 0;
-    if (!run && strcmp(command, "check") != 0) {
-        return argc > 1 ? usage_fail("unknown command '%s'", command)
-                        : usage_fail("no command given");
+    for (size_t i = 0; i < ARRAY_SIZE(commands); i++) {
+        if (strcmp(name, commands[i].name) == 0) {
+            int status = parse_arguments(argc, argv, &commands[i], &arguments);
+            return status != EXIT_DONE ? status : commands[i].run(&arguments);
+        }
     }
-    int status = parse_arguments(argc, argv, &arguments);
-    if (status != EXIT_DONE) {
-        return status;
-    }
-    if (run && arguments.update) {
-        return usage_fail("--update belongs to 'check'");
-    }
-    if (!run && arguments.events) {
-        return usage_fail("--events belongs to 'run'");
-    }
-    return run ? command_run(&arguments) : command_check(&arguments);
+    return argc > 1 ? tool_usage_fail("unknown command '%s'", name)
+                    : tool_usage_fail("no command given");
 }

@@ -57,13 +57,19 @@ static int sim_agent_refuse_locked(struct sim_daemon *daemon, const struct guest
     return error_set(err, -EBUSY, "it is locked: '%s'", guest->lock);
 }
 
+// A worker ends with its daemon: what it would do next is not done.
+static int sim_agent_refuse_crashed(const struct sim_daemon *daemon, struct error *err)
+{
+    bool crashed = sim_fault_has_crashed(daemon);
+    return crashed ? error_set(err, -ECANCELED, "the process has ended") : 0;
+}
+
 static int sim_agent_check(struct agent *agent, const struct guest *guest, bool *ret_running,
                            struct error *err)
 {
-    (void)err; // never fails
     const struct sim_daemon *daemon = sim_agent_daemon(agent);
     *ret_running = sim_guests_runs(&daemon->world->guests, daemon->node->name, guest->sid);
-    return 0;
+    return sim_agent_refuse_crashed(daemon, err);
 }
 
 static int sim_agent_start(struct agent *agent, const struct guest *guest, struct error *err)
@@ -71,11 +77,15 @@ static int sim_agent_start(struct agent *agent, const struct guest *guest, struc
     struct sim_daemon *daemon = sim_agent_daemon(agent);
     struct sim_guests *guests = &daemon->world->guests;
     const struct sim_fa fa = sim_agent_faults(agent, guest);
+    int r = sim_agent_refuse_crashed(daemon, err);
+    if (r < 0) {
+        return r;
+    }
     if (sim_agent_kind(agent) == SIM_AGENT_FA &&
         !sim_fa_attempt(guests, "start", guest->sid, fa.failing_starts, &fa, daemon->node->name)) {
         return error_set(err, -EIO, "it fails to start, as its digits say");
     }
-    int r = sim_agent_refuse_locked(daemon, guest, err);
+    r = sim_agent_refuse_locked(daemon, guest, err);
     if (r == 0) {
         sim_guests_set(guests, daemon->node->name, guest->sid, true);
     }
@@ -91,7 +101,10 @@ static int sim_agent_stop(struct agent *agent, const struct guest *guest, int64_
     if (fa.unstoppable) {
         return error_set(err, -EIO, "it cannot be stopped, as its digits say");
     }
-    int r = sim_agent_refuse_locked(daemon, guest, err);
+    int r = sim_agent_refuse_crashed(daemon, err);
+    if (r == 0) {
+        r = sim_agent_refuse_locked(daemon, guest, err);
+    }
     if (r == 0) {
         sim_guests_set(&daemon->world->guests, daemon->node->name, guest->sid, false);
     }
@@ -103,10 +116,12 @@ static int sim_agent_kill(struct agent *agent, const char *sid, int64_t timeout_
                           struct error *err)
 {
     (void)timeout_ms; // it takes no time
-    (void)err;        // never fails
     struct sim_daemon *daemon = sim_agent_daemon(agent);
-    sim_guests_set(&daemon->world->guests, daemon->node->name, sid, false);
-    return 0;
+    int r = sim_agent_refuse_crashed(daemon, err);
+    if (r == 0) {
+        sim_guests_set(&daemon->world->guests, daemon->node->name, sid, false);
+    }
+    return r;
 }
 
 // The last step of a move.
@@ -127,6 +142,10 @@ static int sim_agent_move(struct agent *agent, const struct guest *guest, const 
     struct sim_guests *guests = &daemon->world->guests;
     const char *here = daemon->node->name;
     const struct sim_fa fa = sim_agent_faults(agent, guest);
+    int r = sim_agent_refuse_crashed(daemon, err);
+    if (r < 0) {
+        return r;
+    }
     if (sim_agent_kind(agent) == SIM_AGENT_FA &&
         !sim_fa_attempt(guests, "move", guest->sid, fa.failing_moves, &fa, here)) {
         return error_set(err, -EIO, "it fails to move, as its digits say");
@@ -139,7 +158,7 @@ static int sim_agent_move(struct agent *agent, const struct guest *guest, const 
     }
     const char *how = online ? "migrate" : "relocate";
     sim_agent_tell(daemon, EVENT_LEVEL_INFO, "move-begin", guest, target, how, NULL);
-    int r = sim_agent_refuse_locked(daemon, guest, err);
+    r = sim_agent_refuse_locked(daemon, guest, err);
     if (r < 0) {
         return r;
     }
@@ -164,6 +183,6 @@ void sim_agent_ports_init(struct sim_daemon *daemon)
                                          .kill = sim_agent_kill,
                                          .move = sim_agent_move};
     for (size_t i = 0; i < SIM_AGENT_MAX; i++) {
-        daemon->agents[i] = (struct sim_agent_port){{&ops}, daemon};
+        daemon->agents[i] = (struct sim_agent_port){{.ops = &ops}, daemon};
     }
 }

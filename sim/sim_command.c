@@ -50,6 +50,9 @@ static void sim_node_power_off(struct sim_node *node)
         sim_daemon_kill(&node->lrm);
         node->crm.armed = false;
         node->lrm.armed = false;
+        map_clear(&node->noted);
+        node->noted_term = 0;
+        node->is_noted = false;
         sim_guests_clear_node(&world->guests, node->name);
     }
     node->power = false;

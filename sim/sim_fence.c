@@ -42,6 +42,16 @@ static void fences_remove(struct sim_fences *fences, size_t at)
     fences->count--;
 }
 
+void sim_fences_forget(const struct sim_daemon *daemon)
+{
+    struct sim_fences *fences = &daemon->world->fences;
+    for (size_t i = fences->count; i > 0; i--) {
+        if (fences->orders[i - 1].daemon == daemon) {
+            fences_remove(fences, i - 1);
+        }
+    }
+}
+
 static int64_t device_took_ms(const struct fence_device *device)
 {
     const char *text = map_find(&device->params, "took");

@@ -30,6 +30,8 @@ struct sim_fences {
 };
 
 void sim_fences_done(struct sim_fences *fences);
+// The daemon has crashed: its orders end with it.
+void sim_fences_forget(const struct sim_daemon *daemon);
 // The daemon's port.
 void sim_fence_port_init(struct sim_daemon *daemon);
 // When the next device is done; INT64_MAX: none is at work.

@@ -217,6 +217,9 @@ static const char *sim_ids_port_next(struct ids *ids, struct arena *arena)
 static void sim_events_port_emit(struct event_sink *sink, const struct event *event)
 {
     const struct sim_daemon *daemon = ((struct sim_events_port *)sink)->daemon;
+    if (sim_fault_has_crashed(daemon)) {
+        return;
+    }
     sim_world_emit(daemon->world, daemon->clock_ms, daemon->at, event);
 }
 

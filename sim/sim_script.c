@@ -11,7 +11,7 @@
 #include "sim/scenario.h"
 #include "sim/sim_command.h"
 
-enum { SIM_SECOND_MS = 1000, SIM_QUIET_S = 500, SIM_DELAY_MAX_S = 10000, SIM_SKIPS_MAX = 100000 };
+enum { SIM_SECOND_MS = 1000, SIM_DELAY_MAX_S = 10000, SIM_SKIPS_MAX = 100000 };
 
 static int sim_script_delay(struct sim_script *script, const struct parse_words *words,
                             struct error *err)
@@ -56,8 +56,7 @@ static int sim_script_command(struct sim_script *script, const char *text, struc
 int sim_script_run_batch(struct sim_script *script, struct error *err)
 {
     if (script->next_batch == script->scenario->batches_count) {
-        script->ended =
-            script->world->now_ms - script->last_command_ms > SIM_QUIET_S * SIM_SECOND_MS;
+        script->ended = script->world->now_ms - script->last_command_ms > script->world->quiet_ms;
         return 0;
     }
     const struct scenario_batch *batch = &script->scenario->batches[script->next_batch++];

@@ -23,13 +23,19 @@ static struct agent *sim_workers_agent_for(void *userdata, const char *type)
     return NULL;
 }
 
+static struct store *sim_workers_store(struct sim_daemon *daemon)
+{
+    bool faulty = daemon->world->fault != NULL;
+    return faulty ? &daemon->fault.worker_store.port : &daemon->worker_store.port;
+}
+
 static int sim_workers_spawn(struct workers *workers, const struct job *job, struct error *err)
 {
     (void)err; // an inline job always begins
     struct sim_daemon *daemon = ((struct sim_workers_port *)workers)->daemon;
     struct arena *scratch CLEANUP(arena_freep) = arena_new();
     const struct execution_ports ports = {
-        .store = &daemon->worker_store.port,
+        .store = sim_workers_store(daemon),
         .events = &daemon->events.port,
         .accept_moved = daemon->world->timing.profile != TIMING_PROFILE_CLASSIC,
         .agent_for = sim_workers_agent_for,
@@ -97,14 +103,17 @@ static enum workers_killed sim_workers_look(struct workers *workers, struct aren
     return ((struct sim_workers_port *)workers)->daemon->killed;
 }
 
-// Daemons of the simulator die only with their node, and all guests with it.
 static int sim_workers_note(struct workers *workers, const struct workers_guests *guests,
                             uint64_t term, struct error *err)
 {
-    (void)term;
-    (void)workers;
-    (void)guests;
-    (void)err;
+    (void)err; // never fails
+    struct sim_node *node = ((struct sim_workers_port *)workers)->daemon->node;
+    map_clear(&node->noted);
+    for (size_t i = 0; i < guests->count; i++) {
+        map_put(&node->noted, guests->sids[i], NULL);
+    }
+    node->noted_term = term;
+    node->is_noted = true;
     return 0;
 }
 

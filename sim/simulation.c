@@ -20,6 +20,15 @@ static void simulation_world_freep(struct sim_world **world)
 int simulation_run(const char *folder, enum timing_profile profile, simulation_callback callback,
                    void *userdata, struct error *err)
 {
+    const struct simulation_spec spec = {
+        .folder = folder, .profile = profile, .callback = callback, .userdata = userdata};
+    return simulation_run_spec(&spec, err);
+}
+
+int simulation_run_spec(const struct simulation_spec *spec, struct error *err)
+{
+    const char *folder = spec->folder;
+    enum timing_profile profile = spec->profile;
     struct timing timing;
     struct arena *arena CLEANUP(arena_freep) = arena_new();
     int found =
@@ -29,7 +38,9 @@ int simulation_run(const char *folder, enum timing_profile profile, simulation_c
     }
     timing_get(profile, &timing);
     struct sim_world *world CLEANUP(simulation_world_freep) =
-        sim_world_new(&timing, callback, userdata);
+        sim_world_new(&timing, spec->callback, spec->userdata);
+    world->fault = spec->fault;
+    world->quiet_ms = spec->quiet_ms > 0 ? spec->quiet_ms : world->quiet_ms;
     struct scenario *scenario = NULL;
     int r = scenario_load(arena, folder, world, &scenario, err);
     if (r < 0) {
@@ -48,6 +59,9 @@ int simulation_run(const char *folder, enum timing_profile profile, simulation_c
         return SIMULATION_OUTCOME_INVARIANT;
     }
     sim_world_emit_hardware(world, "run-end", (const char *)NULL);
+    if (spec->look != NULL) {
+        spec->look(spec->userdata, world);
+    }
     return SIMULATION_OUTCOME_DONE;
 }
 

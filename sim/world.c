@@ -30,9 +30,13 @@ static void sim_node_free(void *value)
     struct sim_node *node = value;
     sim_daemon_done(&node->crm);
     sim_daemon_done(&node->lrm);
+    map_done(&node->noted);
     free(node->name);
     free(node);
 }
+
+// Long enough for anything to come to rest.
+enum { SIM_QUIET_MS = 500 * 1000 };
 
 struct sim_world *sim_world_new(const struct timing *timing, sim_event_callback callback,
                                 void *userdata)
@@ -40,6 +44,7 @@ struct sim_world *sim_world_new(const struct timing *timing, sim_event_callback 
     struct sim_world *world = alloc_zero(sizeof(*world));
     world->timing = *timing;
     world->callback = callback;
+    world->quiet_ms = SIM_QUIET_MS;
     world->userdata = userdata;
     map_init(&world->nodes, sim_node_free);
     map_init(&world->sizes, free);
@@ -83,6 +88,7 @@ struct sim_node *sim_world_add_node(struct sim_world *world, const char *name)
     assert(!map_has(&world->nodes, name));
     struct sim_node *node = alloc_zero(sizeof(*node));
     node->name = alloc_strdup(name);
+    map_init(&node->noted, NULL);
     sim_daemon_init(&node->crm, world, node, SIM_DAEMON_CRM);
     sim_daemon_init(&node->lrm, world, node, SIM_DAEMON_LRM);
     map_put(&world->nodes, name, node);
@@ -227,6 +233,21 @@ bool sim_daemon_exists(const struct sim_daemon *daemon)
     return daemon->crm != NULL || daemon->lrm != NULL;
 }
 
+// What the process before this one left: its deadline in the watchdog, and its note (lrm/main.c).
+static void sim_daemon_inherit(struct sim_daemon *daemon)
+{
+    struct arena *arena CLEANUP(arena_freep) = arena_new();
+    const struct sim_node *node = daemon->node;
+    const char **sids = arena_array_of(arena, const char *, node->noted.count);
+    for (size_t i = 0; i < node->noted.count; i++) {
+        sids[i] = node->noted.entries[i].key;
+    }
+    const struct workers_guests guests = {sids, node->noted.count};
+    int64_t left_ms = daemon->deadline_ms - daemon->world->now_ms;
+    lrm_round_inherit(daemon->lrm, daemon->armed ? daemon->clock_ms + left_ms : 0, &guests,
+                      node->noted_term, node->is_noted);
+}
+
 void sim_daemon_create(struct sim_daemon *daemon)
 {
     struct sim_world *world = daemon->world;
@@ -236,26 +257,29 @@ void sim_daemon_create(struct sim_daemon *daemon)
     daemon->next_wake_ms = world->now_ms;
     if (daemon->kind == SIM_DAEMON_CRM) {
         bool live = world->timing.profile != TIMING_PROFILE_CLASSIC;
-        const struct crm_ports ports = {.clock = &daemon->clock.port,
-                                        .store = &daemon->store.port,
-                                        .lease = &daemon->lease.port,
-                                        .membership = &daemon->membership.port,
-                                        .watchdog = live ? NULL : &daemon->watchdog.port,
-                                        .stats = &daemon->stats.port,
-                                        .fence = live ? &daemon->fence.port : NULL,
-                                        .ids = &daemon->ids.port,
-                                        .events = &daemon->events.port};
+        struct crm_ports ports = {.clock = &daemon->clock.port,
+                                  .store = &daemon->store.port,
+                                  .lease = &daemon->lease.port,
+                                  .membership = &daemon->membership.port,
+                                  .watchdog = live ? NULL : &daemon->watchdog.port,
+                                  .stats = &daemon->stats.port,
+                                  .fence = live ? &daemon->fence.port : NULL,
+                                  .ids = &daemon->ids.port,
+                                  .events = &daemon->events.port};
+        sim_fault_wrap_crm(daemon, &ports);
         daemon->crm = crm_round_new(daemon->node->name, &world->timing, &ports);
         return;
     }
-    const struct lrm_ports ports = {.clock = &daemon->clock.port,
-                                    .store = &daemon->store.port,
-                                    .lease = &daemon->lease.port,
-                                    .membership = &daemon->membership.port,
-                                    .watchdog = &daemon->watchdog.port,
-                                    .workers = &daemon->workers.port,
-                                    .events = &daemon->events.port};
+    struct lrm_ports ports = {.clock = &daemon->clock.port,
+                              .store = &daemon->store.port,
+                              .lease = &daemon->lease.port,
+                              .membership = &daemon->membership.port,
+                              .watchdog = &daemon->watchdog.port,
+                              .workers = &daemon->workers.port,
+                              .events = &daemon->events.port};
+    sim_fault_wrap_lrm(daemon, &ports);
     daemon->lrm = lrm_round_new(daemon->node->name, &world->timing, 0, &ports);
+    sim_daemon_inherit(daemon);
 }
 
 void sim_daemon_drop(struct sim_daemon *daemon)
@@ -280,6 +304,26 @@ void sim_daemon_kill(struct sim_daemon *daemon)
                    event_new(arena, EVENT_LEVEL_NOTICE, "daemon-killed"));
 }
 
+// How long a service manager waits before it starts a daemon again.
+enum { SIM_RESTART_MS = 1000 };
+
+bool sim_daemon_crash(struct sim_daemon *daemon)
+{
+    bool ends = daemon->stopping;
+    bool restarts = daemon->restart_pending;
+    sim_fences_forget(daemon);
+    if (ends) {
+        return true;
+    }
+    sim_daemon_kill(daemon);
+    sim_daemon_create(daemon);
+    daemon->restart_pending = restarts;
+    if (daemon->world->timing.profile != TIMING_PROFILE_CLASSIC) {
+        daemon->next_wake_ms = daemon->world->now_ms + SIM_RESTART_MS;
+    }
+    return false;
+}
+
 bool sim_daemon_run(struct sim_daemon *daemon)
 {
     assert(sim_daemon_exists(daemon));
@@ -288,12 +332,12 @@ bool sim_daemon_run(struct sim_daemon *daemon)
         struct crm_round_result result = {0};
         crm_round_run(daemon->crm, &result);
         sim_daemon_wake(daemon, result.next_wake_ms);
-        return result.exit;
+        return sim_fault_has_crashed(daemon) ? sim_daemon_crash(daemon) : result.exit;
     }
     struct lrm_round_result result = {0};
     lrm_round_run(daemon->lrm, &result);
     sim_daemon_wake(daemon, result.next_wake_ms);
-    return result.exit;
+    return sim_fault_has_crashed(daemon) ? sim_daemon_crash(daemon) : result.exit;
 }
 
 void sim_node_set_version(struct sim_world *world, struct sim_node *node, const char *version)

@@ -23,6 +23,7 @@
 #include "common/port/watchdog.h"
 #include "common/port/workers.h"
 #include "lrm/round.h"
+#include "sim/sim_fault.h"
 #include "sim/sim_fence.h"
 #include "sim/sim_guest.h"
 #include "sim/sim_lease.h"
@@ -87,6 +88,7 @@ struct sim_daemon {
     struct sim_events_port events;
     struct sim_workers_port workers;
     struct sim_agent_port agents[SIM_AGENT_MAX];
+    struct fault_ports fault; // before the others, when the world has a plan for faults
 };
 
 struct sim_node {
@@ -97,6 +99,11 @@ struct sim_node {
     bool view_broken;  // only the refresh fails
     bool was_quorate;
     uint64_t view_version; // what it still reads since it lost quorum
+    // What an LRM leaves on the machine for the one after it: which guests may run here, and under
+    // which term. Gone with the power.
+    bool is_noted;
+    uint64_t noted_term;
+    struct map noted; // sid → nothing
     bool has_sizes;
     double maxcpu, maxmem;
     struct sim_daemon crm, lrm;
@@ -128,6 +135,8 @@ struct sim_world {
     uint64_t commands_given;
     sim_event_callback callback;
     void *userdata;
+    struct sim_fault *fault; // borrowed; NULL: none
+    int64_t quiet_ms;        // how long after the last command the run goes on
     uint64_t events_count;
     // The first event after which an invariant did not hold, in words; NULL while all hold.
     char *violation;
@@ -161,6 +170,9 @@ bool sim_daemon_exists(const struct sim_daemon *daemon) WARN_UNUSED;
 void sim_daemon_create(struct sim_daemon *daemon);
 // Gone without a word, as by a power cut. An event when there was one.
 void sim_daemon_kill(struct sim_daemon *daemon);
+// Ended in the middle of a round, by the plan. It is made anew a little later and finds what it
+// left on its machine. True when it had been asked to end, so that this is its end.
+bool sim_daemon_crash(struct sim_daemon *daemon) WARN_UNUSED;
 // Gone after an orderly end.
 void sim_daemon_drop(struct sim_daemon *daemon);
 // One round at the daemon's present clock; true when it asked to exit.

@@ -153,11 +153,15 @@ TEXT
 }
 
 node_cut() { # NODE both|in|out
+    local ruled=no
+    [ ! -s "$state/$1/cut" ] || ruled=yes
     rm -f "$state/$1/cut"
     case $2 in
         both)
             : >"$state/$1/cut"
             ! node_is_on "$1" || switch_ip link set "$1" down
+            # What was cut one way before has a rule, which nobody would take away later.
+            [ $ruled = no ] || switch_rules_apply
             ;;
         *)
             printf '%s\n' "$2" >"$state/$1/cut"

@@ -7,6 +7,7 @@
 //                                          sent N | done N VERSION | refused N CODE | unknown N
 //                                          CODE
 //   store_client read PREFIX               "KEY VALUE" for each entry below PREFIX/
+//   store_client put KEY VALUE             past all that tools check: for tests of what must not be
 //   store_client delete PREFIX LAST        removes entries below PREFIX/ with numbers up to LAST
 //   store_client bench PREFIX CLIENTS COUNT SIZE   one line of JSON: commit latency, throughput
 //
@@ -147,6 +148,15 @@ static int command_delete(struct cluster_client *client, const char *prefix, int
     return r;
 }
 
+static int command_put(struct cluster_client *client, const char *key, const char *value,
+                       struct error *err)
+{
+    const struct store_op op = {
+        .key = key, .value = value, .size_bytes = strlen(value), .expect = STORE_ANY};
+    const struct store_txn txn = {.ops = &op, .count = 1};
+    return store_commit(cluster_client_store(client), &txn, NULL, err);
+}
+
 // --- measuring
 
 struct measure {
@@ -250,12 +260,18 @@ static int run_connected(int argc, char **argv)
     struct error err = {0};
     int64_t last = 0;
     bool is_delete = strcmp(argv[1], "delete") == 0;
+    bool is_put = strcmp(argv[1], "put") == 0;
 
     if (is_delete && (argc != 4 || parse_int64(argv[3], 0, INT64_MAX, &last) < 0)) {
         return usage();
     }
+    if (is_put && argc != 4) {
+        return usage();
+    }
     int r = cluster_client_connect(&client, &err);
-    if (r == 0) {
+    if (r == 0 && is_put) {
+        r = command_put(client, argv[2], argv[3], &err);
+    } else if (r == 0) {
         r = is_delete ? command_delete(client, argv[2], last, &err)
                       : command_read(client, argv[2], &err);
     }
@@ -274,7 +290,8 @@ int main(int argc, char **argv)
         parse_int64(argv[3], 1, 60000, &period_ms) == 0) {
         command_write(argv[2], period_ms);
     }
-    if (argc >= 3 && (strcmp(argv[1], "read") == 0 || strcmp(argv[1], "delete") == 0)) {
+    if (argc >= 3 && (strcmp(argv[1], "read") == 0 || strcmp(argv[1], "delete") == 0 ||
+                      strcmp(argv[1], "put") == 0)) {
         return run_connected(argc, argv);
     }
     if (argc == 6 && strcmp(argv[1], "bench") == 0 &&

@@ -13,6 +13,7 @@
 #include "common/base/arena.h"
 #include "common/base/error.h"
 #include "common/base/parse.h"
+#include "common/base/planted.h"
 #include "common/base/strbuf.h"
 #include "common/host/file.h"
 #include "common/model/event.h"
@@ -96,7 +97,11 @@ static void state_save(struct feeder *feeder)
         strbuf_appendf(&text, "client %s %" PRId64 "\n", client, deadline_ms);
     }
     struct error err = {0};
-    if (file_replace(feeder->state_path, text.text, text.size_bytes, 0600, &err) == 0) {
+    const struct feeder_keeper *keeper = feeder->ports.keeper;
+    int r = keeper != NULL
+                ? keeper->save(keeper->userdata, text.text, text.size_bytes, &err)
+                : file_replace(feeder->state_path, text.text, text.size_bytes, 0600, &err);
+    if (r == 0) {
         feeder->state_failed = false;
         return;
     }
@@ -151,7 +156,10 @@ static int state_load(struct feeder *feeder, struct error *err)
     struct arena *arena CLEANUP(arena_freep) = arena_new();
     char *text;
     size_t size;
-    int r = file_read(arena, feeder->state_path, STATE_FILE_MAX, &text, &size, err);
+    const struct feeder_keeper *keeper = feeder->ports.keeper;
+    int r = keeper != NULL
+                ? keeper->load(keeper->userdata, arena, &text, err)
+                : file_read(arena, feeder->state_path, STATE_FILE_MAX, &text, &size, err);
     if (r == 0) {
         r = state_parse(feeder, arena, text, err);
     } else if (r == -ENOENT) {
@@ -425,5 +433,9 @@ void feeder_forget(struct feeder *feeder, const char *client)
         feeder_tell(feeder, EVENT_LEVEL_WARNING, "watchdog-client-lost", client,
                     "it left without a goodbye and stays armed",
                     deadline_ms - clock_now_ms(feeder->ports.clock));
+        if (planted_is(PLANTED_DEAD_CLIENT_FORGOTTEN)) {
+            struct strbuf answer CLEANUP(strbuf_done) = {0};
+            handle_goodbye(feeder, client, &answer);
+        }
     }
 }

@@ -14,10 +14,12 @@
 #pragma once
 
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 
 #include "common/base/macros.h"
 
+struct arena;
 struct clock;
 struct device;
 struct error;
@@ -28,10 +30,19 @@ struct timing;
 
 enum { FEEDER_CLIENT_NAME_MAX = 32, FEEDER_LINE_MAX = 128 };
 
+// Where the deadlines are kept for the next process.
+struct feeder_keeper {
+    // -ENOENT: there is nothing. The text is in the arena.
+    int (*load)(void *userdata, struct arena *arena, char **ret_text, struct error *err);
+    int (*save)(void *userdata, const char *text, size_t size_bytes, struct error *err);
+    void *userdata;
+};
+
 struct feeder_ports {
     struct clock *clock;
     struct device *device; // borrowed
     struct event_sink *events;
+    const struct feeder_keeper *keeper; // borrowed; NULL: the file `state_path` itself
 };
 
 // `state_path` is the file of the deadlines, `boot_id` tells whether they belong to this boot; both

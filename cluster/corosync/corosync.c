@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // The transport over Corosync: keeps a connection open, queues what Corosync cannot take yet, and
-// tells the daemon each configuration where it stands in the order of messages.
+// tells the daemon each configuration where it stands in the order of messages. A quorum that is
+// gained counts only with votes that were asked for after it was told (correlation.h).
 #include <assert.h>
 #include <errno.h>
 #include <stdlib.h>
@@ -8,6 +9,7 @@
 
 #include "cluster/corosync/corosync_link.h"
 #include "cluster/corosync/correlation.h"
+#include "cluster/corosync/figures.h"
 #include "cluster/corosync/knet_links.h"
 #include "cluster/transport.h"
 #include "common/base/alloc.h"
@@ -21,8 +23,8 @@
 
 enum {
     RECONNECT_MS = 200,
-    DEVICE_MS = 500, // for a quorum device to choose a part
-    DEVICE_POLL_MS = 1000,
+    DEVICE_LOOK_MS = 1000,
+    LOOK_MS = 5000,
     RESEND_MS = 5, // Corosync's buffers are full or it synchronises: milliseconds mostly
 };
 
@@ -41,12 +43,16 @@ struct corosync {
     uint32_t self;
 
     struct corosync_link *link; // NULL: Corosync is not reachable
-    struct loop_source *reconnect, *resend, *device;
+    struct loop_source *reconnect, *resend, *look;
     bool joined; // asked to join the group, and not refused
     bool told_unreachable;
 
+    struct figures *figures;
+    uint64_t asked, answered; // of figures
+    uint64_t opening;         // the connection is opened when that was answered; 0: not so
+
     struct correlation correlation;
-    struct corosync_link_votes votes;
+    struct figures_votes votes;
     uint32_t token_ms, consensus_ms;
     uint64_t config_version;
     uint32_t online[REPLICA_MEMBERS_MAX];
@@ -170,45 +176,37 @@ static void configuration_tell(struct corosync *corosync)
     }
 }
 
-static void nodes_read(struct corosync *corosync)
+static void nodes_copy(struct corosync *corosync, const struct transport_nodes *nodes)
 {
     struct arena *arena = arena_new();
-    struct transport_nodes nodes;
-    if (corosync_link_nodes(corosync->link, arena, &nodes) < 0) {
-        arena_free(arena);
-        return; // Corosync is ending; the dispatch will tell
+    struct transport_node *copy = arena_array_of(arena, struct transport_node, nodes->count);
+    for (size_t i = 0; i < nodes->count; i++) {
+        copy[i] = nodes->nodes[i];
+        copy[i].name = arena_strdup(arena, nodes->nodes[i].name);
+        copy[i].address = arena_strdup(arena, nodes->nodes[i].address);
     }
     arena_free(corosync->nodes_arena);
     corosync->nodes_arena = arena;
-    corosync->nodes = nodes;
-    corosync->token_ms = corosync_link_token_ms(corosync->link);
-    corosync->consensus_ms = corosync_link_consensus_ms(corosync->link);
-    corosync->config_version = corosync_link_config_version(corosync->link);
-    knet_links_watch(corosync->knet, &nodes, corosync->self);
-    nodes_mark(corosync);
+    corosync->nodes = (struct transport_nodes){.nodes = copy, .count = nodes->count};
 }
 
-static void votes_read(struct corosync *corosync)
+static void votes_take(struct corosync *corosync, const struct figures_reading *reading)
 {
-    struct corosync_link_votes votes;
-    if (corosync_link_votes(corosync->link, &votes) < 0) {
-        return; // likewise
-    }
-    corosync->votes = votes;
+    const struct figures_votes *votes = &reading->votes;
     struct correlation_votes told = {
-        .quorum = votes.quorum,
-        .expected = votes.highest_expected,
-        .device = votes.device_votes,
-        .cast = votes.device_cast,
+        .quorum = votes->quorum,
+        .expected = votes->highest_expected,
+        .device = votes->device_votes,
+        .cast = votes->device_cast,
     };
-    if (votes.device_votes > 0) {
-        // Detection takes token and consensus, and the device a moment. The vote must last longer
-        // than Corosync goes on believing in a device that it cannot reach any more.
-        told.device_silence_ms = 3 * (int64_t)corosync->token_ms + DEVICE_MS;
-        told.device_wait_ms =
-            told.device_silence_ms + (int64_t)corosync_link_device_timeout_ms(corosync->link);
-    }
-    correlation_take_votes(&corosync->correlation, &told);
+    correlation_time_device(&told, reading->token_ms, reading->device_timeout_ms);
+    corosync->votes = *votes;
+    correlation_take_votes(&corosync->correlation, reading->request, &told);
+}
+
+static void ask(struct corosync *corosync)
+{
+    corosync->asked = figures_ask(corosync->figures);
 }
 
 // ---- The callbacks of the connection.
@@ -237,8 +235,8 @@ static void on_delivered(void *userdata, uint32_t sender, const void *bytes, siz
 static void on_quorum(void *userdata, struct correlation_ring ring, bool quorate)
 {
     struct corosync *corosync = userdata;
-    votes_read(corosync);
-    correlation_quorum(&corosync->correlation, ring, quorate);
+    ask(corosync);
+    correlation_quorum(&corosync->correlation, ring, quorate, corosync->asked);
     configuration_tell(corosync);
 }
 
@@ -248,38 +246,6 @@ static void on_nodes(void *userdata, const uint32_t *online, size_t count)
     corosync->online_count = count < REPLICA_MEMBERS_MAX ? count : REPLICA_MEMBERS_MAX;
     memcpy(corosync->online, online, corosync->online_count * sizeof(*online));
     nodes_mark(corosync);
-    corosync->callbacks.changed(corosync->callbacks.userdata);
-}
-
-static void on_votes(void *userdata)
-{
-    struct corosync *corosync = userdata;
-    votes_read(corosync);
-    configuration_tell(corosync);
-}
-
-// A quorum device may give or take its vote while the quorum stays, of which nobody is told.
-static void device_due(void *userdata)
-{
-    struct corosync *corosync = userdata;
-    loop_timer_set(corosync->device, clock_now_ms(&corosync->clock) + DEVICE_POLL_MS);
-    uint32_t before = corosync->votes.device_cast;
-    if (corosync->link == NULL || corosync->votes.device_votes == 0) {
-        return;
-    }
-    votes_read(corosync);
-    if (corosync->votes.device_cast != before) {
-        configuration_tell(corosync);
-        corosync->callbacks.turned(corosync->callbacks.userdata);
-    }
-}
-
-static void on_reloaded(void *userdata)
-{
-    struct corosync *corosync = userdata;
-    nodes_read(corosync);
-    votes_read(corosync);
-    configuration_tell(corosync);
     corosync->callbacks.changed(corosync->callbacks.userdata);
 }
 
@@ -299,7 +265,7 @@ static void on_lost(void *userdata, const char *why)
     corosync->link = NULL;
     corosync->joined = false;
     corosync->online_count = 0;
-    corosync->votes = (struct corosync_link_votes){0};
+    corosync->votes = (struct figures_votes){0};
     loop_timer_clear(corosync->resend);
     queue_clear(corosync);
     correlation_init(&corosync->correlation, corosync->self);
@@ -310,38 +276,109 @@ static void on_lost(void *userdata, const char *why)
     loop_timer_set(corosync->reconnect, clock_now_ms(&corosync->clock) + RECONNECT_MS);
 }
 
-static void corosync_link_connect(void *userdata)
+static void unreachable_tell(struct corosync *corosync, enum event_level level, const char *why)
 {
-    struct corosync *corosync = userdata;
+    if (!corosync->told_unreachable) {
+        corosync_event(corosync, level, "corosync-unreachable", why);
+    }
+    corosync->told_unreachable = true;
+    loop_timer_set(corosync->reconnect, clock_now_ms(&corosync->clock) + RECONNECT_MS);
+}
+
+// Corosync has answered just now.
+static bool link_open(struct corosync *corosync)
+{
     const struct corosync_link_callbacks callbacks = {
         .group = on_group,
         .ring = on_ring,
         .delivered = on_delivered,
         .quorum = on_quorum,
         .nodes = on_nodes,
-        .votes = on_votes,
-        .reloaded = on_reloaded,
         .turned = on_turned,
         .lost = on_lost,
         .userdata = corosync,
     };
     struct error err = {0};
+    corosync->opening = 0;
     int r = corosync_link_open(corosync->loop, corosync->self, &callbacks, &corosync->link, &err);
     if (r < 0) {
-        if (!corosync->told_unreachable) {
-            corosync_event(corosync, r == -ENOTCONN ? EVENT_LEVEL_NOTICE : EVENT_LEVEL_ERROR,
-                           "corosync-unreachable", err.text);
-        }
-        corosync->told_unreachable = true;
-        loop_timer_set(corosync->reconnect, clock_now_ms(&corosync->clock) + RECONNECT_MS);
-        return;
+        unreachable_tell(corosync, r == -ENOTCONN ? EVENT_LEVEL_NOTICE : EVENT_LEVEL_ERROR,
+                         err.text);
+        return false;
     }
     corosync->told_unreachable = false;
-    nodes_read(corosync);
-    votes_read(corosync);
-    corosync_event(corosync, EVENT_LEVEL_NOTICE, "corosync-connected", NULL);
-    group_join(corosync);
-    corosync->callbacks.changed(corosync->callbacks.userdata);
+    return true;
+}
+
+static void reconnect_due(void *userdata)
+{
+    struct corosync *corosync = userdata;
+    ask(corosync);
+    corosync->opening = corosync->asked;
+}
+
+// ---- What Corosync counts and runs with.
+
+static void on_read(void *userdata, const struct figures_reading *reading)
+{
+    struct corosync *corosync = userdata;
+    corosync->answered = reading->request;
+    bool opens =
+        corosync->link == NULL && corosync->opening != 0 && corosync->answered >= corosync->opening;
+    if ((corosync->link == NULL && !opens) || (opens && !link_open(corosync))) {
+        return; // what a Corosync says that we are not connected to
+    }
+    if (opens || reading->changed) {
+        nodes_copy(corosync, &reading->nodes);
+        knet_links_watch(corosync->knet, &corosync->nodes, corosync->self);
+    }
+    corosync->token_ms = reading->token_ms;
+    corosync->consensus_ms = reading->consensus_ms;
+    corosync->config_version = reading->config_version;
+    votes_take(corosync, reading);
+    if (opens) {
+        corosync_event(corosync, EVENT_LEVEL_NOTICE, "corosync-connected", NULL);
+        group_join(corosync);
+    }
+    configuration_tell(corosync);
+    on_turned(corosync);
+    if (opens || reading->changed) {
+        corosync->callbacks.changed(corosync->callbacks.userdata);
+    }
+}
+
+static void on_failed(void *userdata, uint64_t request, const char *words)
+{
+    struct corosync *corosync = userdata;
+    corosync->answered = request;
+    if (corosync->link == NULL) {
+        if (corosync->opening != 0 && corosync->answered >= corosync->opening) {
+            corosync->opening = 0;
+            unreachable_tell(corosync, EVENT_LEVEL_NOTICE, words);
+        }
+        return;
+    }
+    loop_timer_set(corosync->look, clock_now_ms(&corosync->clock) + RECONNECT_MS);
+}
+
+static void on_refused(void *userdata, enum figures_order order, const char *words)
+{
+    struct corosync *corosync = userdata;
+    corosync_event(corosync, EVENT_LEVEL_ERROR,
+                   order == FIGURES_RELOAD ? "corosync-reload-failed" : "expected-votes-refused",
+                   words);
+}
+
+// A quorum device may give or take its vote while the quorum stays, of which nobody is told.
+static void look_due(void *userdata)
+{
+    struct corosync *corosync = userdata;
+    int64_t in_ms = corosync->votes.device_votes > 0 ? DEVICE_LOOK_MS : LOOK_MS;
+    loop_timer_set(corosync->look, clock_now_ms(&corosync->clock) + in_ms);
+    if (corosync->link == NULL || corosync->asked != corosync->answered) {
+        return;
+    }
+    ask(corosync);
 }
 
 // ---- The transport.
@@ -364,7 +401,12 @@ static int corosync_set_expected(struct transport *transport, uint32_t votes, st
     if (corosync->link == NULL) {
         return error_set(err, -ENOTCONN, "Corosync is not running");
     }
-    return corosync_link_set_expected(corosync->link, votes, err);
+    // As Corosync would, but it may be long in answering.
+    if (votes / 2 + 1 > corosync->votes.total) {
+        return error_set(err, -EINVAL, "with %u expected votes those present (%u) are no quorum",
+                         votes, corosync->votes.total);
+    }
+    return figures_order_expected(corosync->figures, votes, err);
 }
 
 static int corosync_reload(struct transport *transport, struct error *err)
@@ -373,7 +415,7 @@ static int corosync_reload(struct transport *transport, struct error *err)
     if (corosync->link == NULL) {
         return error_set(err, -ENOTCONN, "Corosync is not running");
     }
-    return corosync_link_reload(err);
+    return figures_order_reload(corosync->figures, err);
 }
 
 static void corosync_facts(const struct transport *transport, struct arena *arena,
@@ -404,7 +446,7 @@ static void corosync_describe(const struct transport *transport, struct json *st
     if (corosync->link == NULL) {
         return;
     }
-    const struct corosync_link_votes *votes = &corosync->votes;
+    const struct figures_votes *votes = &corosync->votes;
     const struct correlation_ring *ring = &corosync->correlation.group_ring;
     json_put_int(status, "expected_votes", votes->highest_expected);
     json_put_int(status, "total_votes", votes->total);
@@ -433,10 +475,11 @@ static void corosync_free(struct transport *transport)
     corosync_link_free(corosync->link);
     loop_source_free(corosync->reconnect);
     loop_source_free(corosync->resend);
-    loop_source_free(corosync->device);
+    loop_source_free(corosync->look);
     queue_clear(corosync);
     arena_free(corosync->nodes_arena);
     knet_links_free(corosync->knet);
+    figures_free(corosync->figures);
     free(corosync);
 }
 
@@ -452,20 +495,6 @@ static const struct transport_ops corosync_ops = {
     .free = corosync_free,
 };
 
-// What is known before Corosync can be asked.
-static void nodes_copy(struct corosync *corosync, const struct transport_nodes *nodes)
-{
-    corosync->nodes_arena = arena_new();
-    struct transport_node *copy =
-        arena_array_of(corosync->nodes_arena, struct transport_node, nodes->count);
-    for (size_t i = 0; i < nodes->count; i++) {
-        copy[i] = nodes->nodes[i];
-        copy[i].name = arena_strdup(corosync->nodes_arena, nodes->nodes[i].name);
-        copy[i].address = arena_strdup(corosync->nodes_arena, nodes->nodes[i].address);
-    }
-    corosync->nodes = (struct transport_nodes){.nodes = copy, .count = nodes->count};
-}
-
 int corosync_new(struct loop *loop, uint32_t self, const struct transport_nodes *nodes,
                  struct event_sink *events, const struct transport_callbacks *callbacks,
                  struct transport **ret, struct error *err)
@@ -480,11 +509,18 @@ int corosync_new(struct loop *loop, uint32_t self, const struct transport_nodes 
     host_clock_init(&corosync->clock);
     correlation_init(&corosync->correlation, self);
     corosync->knet = knet_links_new(loop);
-    nodes_copy(corosync, nodes);
-    corosync->reconnect = loop_add_timer(loop, corosync_link_connect, corosync);
+    nodes_copy(corosync, nodes); // what is known before Corosync can be asked
+    const struct figures_callbacks figures_callbacks = {
+        .read = on_read,
+        .failed = on_failed,
+        .refused = on_refused,
+        .userdata = corosync,
+    };
+    corosync->figures = figures_new(loop, self, &figures_callbacks);
+    corosync->reconnect = loop_add_timer(loop, reconnect_due, corosync);
     corosync->resend = loop_add_timer(loop, resend_due, corosync);
-    corosync->device = loop_add_timer(loop, device_due, corosync);
-    loop_timer_set(corosync->device, 0);
+    corosync->look = loop_add_timer(loop, look_due, corosync);
+    loop_timer_set(corosync->look, 0);
     loop_timer_set(corosync->reconnect, 0);
     *ret = &corosync->base;
     return 0;

@@ -1,32 +1,24 @@
 // SPDX-License-Identifier: Apache-2.0
-// The calls to Corosync's libraries. A call that Corosync answers waits for it; as long as Corosync
-// itself stands still nothing could be committed anyway, so that waiting is harmless.
+// The calls to Corosync's libraries that the daemon makes itself. Sending and reading what was told
+// never wait. Opening and joining do: by then nothing is served that could suffer.
 #include "cluster/corosync/corosync_link.h"
 
 #include <assert.h>
-#include <corosync/cfg.h>
-#include <corosync/cmap.h>
 #include <corosync/cpg.h>
 #include <corosync/quorum.h>
-#include <corosync/votequorum.h>
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/epoll.h>
 #include <sys/uio.h>
 
-#include "cluster/transport.h"
 #include "common/base/alloc.h"
-#include "common/base/arena.h"
 #include "common/base/error.h"
-#include "common/base/map.h"
-#include "common/base/parse.h"
-#include "common/base/strbuf.h"
 #include "common/host/loop.h"
 
 static const char group_name[] = "ha-manager";
 
-enum link_service { SERVICE_CPG, SERVICE_QUORUM, SERVICE_VOTES, SERVICE_MAP, SERVICE_MAX };
+enum link_service { SERVICE_CPG, SERVICE_QUORUM, SERVICE_MAX };
 
 struct link_source {
     struct corosync_link *link;
@@ -39,11 +31,8 @@ struct corosync_link {
     uint32_t self;
     cpg_handle_t cpg;
     quorum_handle_t quorum;
-    votequorum_handle_t votes;
-    cmap_handle_t map;
-    bool has_cpg, has_quorum, has_votes, has_map;
+    bool has_cpg, has_quorum;
     struct link_source sources[SERVICE_MAX];
-    bool reloaded; // noted by the map's callback, told after the dispatch
 };
 
 // ---- Callbacks of the libraries.
@@ -137,44 +126,6 @@ static void on_nodes(quorum_handle_t handle, struct quorum_ring_id ring, uint32_
     link->callbacks.nodes(link->callbacks.userdata, members, count);
 }
 
-static struct corosync_link *votes_link(uint64_t context)
-{
-    return (struct corosync_link *)(uintptr_t)context;
-}
-
-static void on_votes_quorum(votequorum_handle_t handle, uint64_t context, uint32_t quorate,
-                            uint32_t count, votequorum_node_t nodes[])
-{
-    (void)handle; // what changed is asked for
-    (void)quorate;
-    (void)count;
-    (void)nodes;
-    struct corosync_link *link = votes_link(context);
-    link->callbacks.votes(link->callbacks.userdata);
-}
-
-static void on_votes_expected(votequorum_handle_t handle, uint64_t context, uint32_t expected)
-{
-    (void)handle; // what changed is asked for
-    (void)expected;
-    struct corosync_link *link = votes_link(context);
-    link->callbacks.votes(link->callbacks.userdata);
-}
-
-static void on_map(cmap_handle_t handle, cmap_track_handle_t track, int32_t event, const char *key,
-                   struct cmap_notify_value new_value, struct cmap_notify_value old_value,
-                   void *userdata)
-{
-    (void)handle; // many keys change at once: they are read when that is over
-    (void)track;
-    (void)event;
-    (void)key;
-    (void)new_value;
-    (void)old_value;
-    struct corosync_link *link = userdata;
-    link->reloaded = true;
-}
-
 // ---- Dispatching.
 
 static cs_error_t service_dispatch(struct corosync_link *link, enum link_service service)
@@ -184,10 +135,6 @@ static cs_error_t service_dispatch(struct corosync_link *link, enum link_service
         return cpg_dispatch(link->cpg, CS_DISPATCH_ALL);
     case SERVICE_QUORUM:
         return quorum_dispatch(link->quorum, CS_DISPATCH_ALL);
-    case SERVICE_VOTES:
-        return votequorum_dispatch(link->votes, CS_DISPATCH_ALL);
-    case SERVICE_MAP:
-        return cmap_dispatch(link->map, CS_DISPATCH_ALL);
     case SERVICE_MAX:
         break;
     }
@@ -201,10 +148,6 @@ static void service_ready(void *userdata, uint32_t events)
     struct link_source *source = userdata;
     struct corosync_link *link = source->link;
     cs_error_t rc = service_dispatch(link, source->service);
-    if (link->reloaded) {
-        link->reloaded = false;
-        link->callbacks.reloaded(link->callbacks.userdata);
-    }
     if (rc != CS_OK && rc != CS_ERR_TRY_AGAIN) {
         link->callbacks.lost(link->callbacks.userdata, "the connection broke");
         return;
@@ -270,41 +213,8 @@ static int open_quorum(struct corosync_link *link, struct error *err)
                          "Corosync runs without quorum: its configuration needs 'provider: "
                          "corosync_votequorum' in section 'quorum'");
     }
-    votequorum_callbacks_t callbacks = {
-        .votequorum_quorum_notify_fn = on_votes_quorum,
-        .votequorum_expectedvotes_notify_fn = on_votes_expected,
-    };
-    rc = votequorum_initialize(&link->votes, &callbacks);
-    if (rc != CS_OK) {
-        return failed(err, rc, "cannot use its vote service");
-    }
-    link->has_votes = true;
     rc = quorum_trackstart(link->quorum, CS_TRACK_CHANGES | CS_TRACK_CURRENT);
-    if (rc == CS_OK) {
-        rc = votequorum_trackstart(link->votes, (uint64_t)(uintptr_t)link,
-                                   CS_TRACK_CHANGES | CS_TRACK_CURRENT);
-    }
     return rc == CS_OK ? 0 : failed(err, rc, "cannot follow its quorum");
-}
-
-static int open_map(struct corosync_link *link, struct error *err)
-{
-    cs_error_t rc = cmap_initialize(&link->map);
-    if (rc != CS_OK) {
-        return failed(err, rc, "cannot use its configuration map");
-    }
-    link->has_map = true;
-    static const char *const prefixes[] = {"nodelist.", "totem.config_version",
-                                           "runtime.config.totem."};
-    int32_t kinds = CMAP_TRACK_ADD | CMAP_TRACK_DELETE | CMAP_TRACK_MODIFY | CMAP_TRACK_PREFIX;
-    for (size_t i = 0; i < ARRAY_SIZE(prefixes); i++) {
-        cmap_track_handle_t track;
-        rc = cmap_track_add(link->map, prefixes[i], kinds, on_map, link, &track);
-        if (rc != CS_OK) {
-            return failed(err, rc, "cannot follow its configuration map");
-        }
-    }
-    return 0;
 }
 
 static int open_source(struct corosync_link *link, struct loop *loop, enum link_service service,
@@ -318,12 +228,6 @@ static int open_source(struct corosync_link *link, struct loop *loop, enum link_
         break;
     case SERVICE_QUORUM:
         rc = quorum_fd_get(link->quorum, &fd);
-        break;
-    case SERVICE_VOTES:
-        rc = votequorum_fd_get(link->votes, &fd);
-        break;
-    case SERVICE_MAP:
-        rc = cmap_fd_get(link->map, &fd);
         break;
     case SERVICE_MAX:
         break;
@@ -347,10 +251,7 @@ int corosync_link_open(struct loop *loop, uint32_t self,
     for (size_t i = 0; i < SERVICE_MAX; i++) {
         link->sources[i].link = link;
     }
-    int r = open_map(link, err);
-    if (r == 0) {
-        r = open_quorum(link, err);
-    }
+    int r = open_quorum(link, err);
     if (r == 0) {
         r = open_cpg(link, err);
     }
@@ -380,12 +281,6 @@ void corosync_link_free(struct corosync_link *link)
     if (link->has_quorum) {
         (void)quorum_finalize(link->quorum);
     }
-    if (link->has_votes) {
-        (void)votequorum_finalize(link->votes);
-    }
-    if (link->has_map) {
-        (void)cmap_finalize(link->map);
-    }
     free(link);
 }
 
@@ -411,179 +306,4 @@ int corosync_link_send(struct corosync_link *link, const void *bytes, size_t siz
     // The library does not write to what it is given to send.
     struct iovec vector = {.iov_base = (void *)(uintptr_t)bytes, .iov_len = size_bytes};
     return code_of(cpg_mcast_joined(link->cpg, CPG_TYPE_AGREED, &vector, 1));
-}
-
-// As configured: they are among the expected votes whether the device is there or not.
-static uint32_t device_votes(struct corosync_link *link)
-{
-    char *model = NULL;
-    if (cmap_get_string(link->map, "quorum.device.model", &model) != CS_OK) {
-        return 0;
-    }
-    free(model);
-    uint32_t votes = 1;
-    (void)cmap_get_uint32(link->map, "quorum.device.votes", &votes); // stays 1
-    return votes;
-}
-
-int corosync_link_votes(struct corosync_link *link, struct corosync_link_votes *ret)
-{
-    struct votequorum_info info = {0};
-    cs_error_t rc = votequorum_getinfo(link->votes, link->self, &info);
-    if (rc != CS_OK) {
-        return code_of(rc);
-    }
-    bool is_registered = (info.flags & VOTEQUORUM_INFO_QDEVICE_REGISTERED) != 0;
-    bool is_cast = is_registered && (info.flags & VOTEQUORUM_INFO_QDEVICE_ALIVE) != 0 &&
-                   (info.flags & VOTEQUORUM_INFO_QDEVICE_CAST_VOTE) != 0;
-    *ret = (struct corosync_link_votes){
-        .quorum = info.quorum,
-        .expected = info.node_expected_votes,
-        .highest_expected = info.highest_expected,
-        .total = info.total_votes,
-        .quorate = (info.flags & VOTEQUORUM_INFO_QUORATE) != 0,
-        .two_node = (info.flags & VOTEQUORUM_INFO_TWONODE) != 0,
-        .device = is_registered,
-        .device_votes = device_votes(link),
-        .device_cast = is_cast ? info.qdevice_votes : 0,
-    };
-    return 0;
-}
-
-int corosync_link_set_expected(struct corosync_link *link, uint32_t votes, struct error *err)
-{
-    cs_error_t rc = votequorum_setexpected(link->votes, votes);
-    if (rc == CS_OK) {
-        return 0;
-    }
-    if (rc == CS_ERR_INVALID_PARAM) {
-        return error_set(err, -EINVAL,
-                         "Corosync refuses %u expected votes: more than the nodes have, or so few "
-                         "that a part of those present would be a quorum",
-                         votes);
-    }
-    return error_set(err, -EIO, "Corosync refuses %u expected votes (error %d)", votes, (int)rc);
-}
-
-int corosync_link_reload(struct error *err)
-{
-    corosync_cfg_handle_t handle;
-    cs_error_t rc = corosync_cfg_initialize(&handle, NULL);
-    if (rc != CS_OK) {
-        return failed(err, rc, "cannot use its control service");
-    }
-    rc = corosync_cfg_reload_config(handle);
-    (void)corosync_cfg_finalize(handle); // rc tells how it went
-    if (rc == CS_ERR_INVALID_PARAM) {
-        return error_set(err, -EINVAL, "Corosync refuses its new configuration file (see its log)");
-    }
-    return rc == CS_OK ? 0 : failed(err, rc, "cannot reload its configuration");
-}
-
-// "nodelist.node.<position>.<what>": 0 and both parts, or -EINVAL.
-static int key_split(struct arena *arena, const char *key, const char **ret_position,
-                     const char **ret_what)
-{
-    static const char prefix[] = "nodelist.node.";
-    if (strncmp(key, prefix, sizeof(prefix) - 1) != 0) {
-        return -EINVAL;
-    }
-    const char *position = key + sizeof(prefix) - 1;
-    const char *dot = strchr(position, '.');
-    if (dot == NULL) {
-        return -EINVAL;
-    }
-    *ret_position = arena_memdup(arena, position, (size_t)(dot - position));
-    *ret_what = dot + 1;
-    return 0;
-}
-
-static void node_read(struct corosync_link *link, struct arena *arena, const char *key,
-                      const char *what, struct transport_node *node)
-{
-    char *text = NULL;
-    if (strcmp(what, "nodeid") == 0) {
-        (void)cmap_get_uint32(link->map, key, &node->id); // stays 0: then it is left out
-    } else if (strcmp(what, "quorum_votes") == 0) {
-        (void)cmap_get_uint32(link->map, key, &node->votes); // stays 1
-    } else if (strcmp(what, "name") == 0 && cmap_get_string(link->map, key, &text) == CS_OK) {
-        node->name = arena_strdup(arena, text);
-    } else if (strcmp(what, "ring0_addr") == 0 && cmap_get_string(link->map, key, &text) == CS_OK) {
-        node->address = arena_strdup(arena, text);
-    }
-    free(text);
-}
-
-int corosync_link_nodes(struct corosync_link *link, struct arena *arena,
-                        struct transport_nodes *ret)
-{
-    cmap_iter_handle_t iteration;
-    cs_error_t rc = cmap_iter_init(link->map, "nodelist.node.", &iteration);
-    if (rc != CS_OK) {
-        return code_of(rc);
-    }
-    struct map positions;
-    map_init_arena(&positions, arena);
-    char key[CMAP_KEYNAME_MAXLEN + 1];
-    while (cmap_iter_next(link->map, iteration, key, NULL, NULL) == CS_OK) {
-        const char *position;
-        const char *what;
-        if (key_split(arena, key, &position, &what) < 0) {
-            continue;
-        }
-        struct transport_node *node = map_find(&positions, position);
-        if (node == NULL) {
-            node = arena_new_of(arena, struct transport_node);
-            node->votes = 1;
-            node->address = "";
-            map_put(&positions, position, node);
-        }
-        node_read(link, arena, key, what, node);
-    }
-    (void)cmap_iter_finalize(link->map, iteration); // a handle is only freed
-    struct map names;
-    map_init_arena(&names, arena);
-    map_each (e, &positions) {
-        struct transport_node *node = e->value;
-        if (node->id != 0) {
-            if (node->name == NULL) {
-                node->name = node->address; // an old configuration without names
-            }
-            map_put(&names, node->name, node);
-        }
-    }
-    struct transport_node *nodes = arena_array_of(arena, struct transport_node, names.count);
-    for (size_t i = 0; i < names.count; i++) {
-        nodes[i] = *(const struct transport_node *)names.entries[i].value;
-    }
-    *ret = (struct transport_nodes){.nodes = nodes, .count = names.count};
-    return 0;
-}
-
-uint32_t corosync_link_token_ms(struct corosync_link *link)
-{
-    uint32_t token = 0;
-    (void)cmap_get_uint32(link->map, "runtime.config.totem.token", &token); // stays 0
-    return token;
-}
-
-uint32_t corosync_link_consensus_ms(struct corosync_link *link)
-{
-    uint32_t consensus = 0;
-    (void)cmap_get_uint32(link->map, "runtime.config.totem.consensus", &consensus); // stays 0
-    return consensus;
-}
-
-uint32_t corosync_link_device_timeout_ms(struct corosync_link *link)
-{
-    uint32_t timeout = VOTEQUORUM_QDEVICE_DEFAULT_TIMEOUT;
-    (void)cmap_get_uint32(link->map, "quorum.device.timeout", &timeout); // stays as it is
-    return timeout;
-}
-
-uint64_t corosync_link_config_version(struct corosync_link *link)
-{
-    uint64_t version = 0;
-    (void)cmap_get_uint64(link->map, "totem.config_version", &version); // stays 0
-    return version;
 }

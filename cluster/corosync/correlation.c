@@ -7,6 +7,13 @@
 
 #include "cluster/transport.h"
 
+enum { DEVICE_MS = 500 }; // for a quorum device to choose a part, once it knows who is gone
+
+static bool ring_is_equal(const struct correlation_ring *a, const struct correlation_ring *b)
+{
+    return a->node == b->node && a->sequence == b->sequence;
+}
+
 void correlation_init(struct correlation *correlation, uint32_t self)
 {
     *correlation = (struct correlation){.self = self};
@@ -35,18 +42,53 @@ void correlation_ring(struct correlation *correlation, struct correlation_ring r
     correlation->ring_known = true;
 }
 
-void correlation_quorum(struct correlation *correlation, struct correlation_ring ring, bool quorate)
+static void quorum_take(struct correlation *correlation, struct correlation_ring ring, bool quorate)
 {
+    correlation->gain = 0;
     correlation->quorum_ring = ring;
     correlation->quorate = quorate;
     correlation->quorum_known = true;
 }
 
-void correlation_take_votes(struct correlation *correlation, const struct correlation_votes *votes)
+void correlation_quorum(struct correlation *correlation, struct correlation_ring ring, bool quorate,
+                        uint64_t request)
+{
+    bool is_same_ring =
+        correlation->quorum_known && ring_is_equal(&correlation->quorum_ring, &ring);
+    if (!quorate || (is_same_ring && correlation->quorate)) {
+        quorum_take(correlation, ring, quorate);
+        return;
+    }
+    // On the same ring the loss that was told stands until then.
+    correlation->quorum_known = is_same_ring;
+    correlation->gain = request;
+    correlation->gain_ring = ring;
+}
+
+void correlation_take_votes(struct correlation *correlation, uint64_t request,
+                            const struct correlation_votes *votes)
 {
     uint32_t majority = votes->expected / 2 + 1;
     correlation->votes = *votes;
     correlation->votes.quorum = votes->quorum > majority ? votes->quorum : majority;
+    if (correlation->gain != 0 && request >= correlation->gain) {
+        quorum_take(correlation, correlation->gain_ring, true);
+    }
+}
+
+// A dead node is noticed by Corosync after token and consensus (2.2 tokens), and by the device,
+// which hears from each node every 0.8 time-outs, after 1.2. The vote must last longer than others
+// could go on with it unseen, by a process that stood still for a third of the silence without
+// noticing (docs/store.md, "A quorum device").
+void correlation_time_device(struct correlation_votes *votes, int64_t token_ms, int64_t timeout_ms)
+{
+    votes->device_silence_ms = 0;
+    votes->device_wait_ms = 0;
+    if (votes->device > 0) {
+        votes->device_silence_ms = 3 * token_ms + 6 * timeout_ms / 5 + DEVICE_MS;
+        votes->device_wait_ms =
+            votes->device_silence_ms + votes->device_silence_ms / 3 + timeout_ms;
+    }
 }
 
 // The nodes' own. Where an operator has said how many to expect, the device is not among them.
@@ -78,11 +120,6 @@ static uint32_t votes_of_all(const struct transport_nodes *nodes)
 static uint64_t ring_number(const struct correlation_ring *ring)
 {
     return ring->sequence << 16 ^ ring->node;
-}
-
-static bool ring_is_equal(const struct correlation_ring *a, const struct correlation_ring *b)
-{
-    return a->node == b->node && a->sequence == b->sequence;
 }
 
 static bool is_joined(const struct correlation *correlation)

@@ -40,6 +40,8 @@ struct correlation {
     bool ring_known;   // group_ring is that of `members`
     bool quorum_known; // quorum_ring and quorate were told
     bool quorate;
+    uint64_t gain; // a quorum was told and counts with votes of this request; 0: none was
+    struct correlation_ring gain_ring;
     struct correlation_votes votes;
 };
 
@@ -49,11 +51,20 @@ void correlation_init(struct correlation *correlation, uint32_t self);
 void correlation_group(struct correlation *correlation, const struct correlation_member *members,
                        size_t count, bool ring_follows);
 void correlation_ring(struct correlation *correlation, struct correlation_ring ring);
-void correlation_quorum(struct correlation *correlation, struct correlation_ring ring,
-                        bool quorate);
-// How many votes are a quorum. Whatever Corosync's options allow, less than a majority of those
-// that are expected is not taken for a quorum, as two parts could have it at once (INV-3).
-void correlation_take_votes(struct correlation *correlation, const struct correlation_votes *votes);
+// Corosync's word on the quorum of this ring. A loss counts at once. A gain counts when votes are
+// taken that were asked for after it was told, by this request or a later one: those that are known
+// may be of a former ring (INV-3). Until then no quorum of another ring is known any more.
+void correlation_quorum(struct correlation *correlation, struct correlation_ring ring, bool quorate,
+                        uint64_t request);
+// How many votes are a quorum, read after this request was made. Whatever Corosync's options allow,
+// less than a majority of those that are expected is not taken for a quorum, as two parts could
+// have it at once (INV-3).
+void correlation_take_votes(struct correlation *correlation, uint64_t request,
+                            const struct correlation_votes *votes);
+
+// Fills in the times, if there is a device: `timeout_ms` is how long Corosync goes on believing in
+// one that has fallen silent.
+void correlation_time_device(struct correlation_votes *votes, int64_t token_ms, int64_t timeout_ms);
 
 // The configuration as it is known now. False: wait, the name of the ring comes next. Without
 // ourselves in the group it is this node alone, not quorate. `members` has room for

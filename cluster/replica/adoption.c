@@ -26,6 +26,48 @@ static void discarded_add(struct discarded *discarded, const char *key)
     discarded->count++;
 }
 
+static bool is_own_key(const char *key)
+{
+    return strcmp(key, REPLICA_KEY_CHRONICLE) == 0;
+}
+
+// The epoch of the last change that is not the store's own.
+static uint64_t epoch_written(const struct table *table)
+{
+    uint64_t epoch = 0;
+    map_each (entry, &table->rows) {
+        const struct table_row *row = entry->value;
+        uint64_t written = row->version >> REPLICA_EPOCH_SHIFT;
+        epoch = !is_own_key(entry->key) && written > epoch ? written : epoch;
+    }
+    return epoch;
+}
+
+// What may be missing in another history that goes as far or further, of the last epoch written
+// here: rows that are not there and were not written over in a later epoch, and rows that are there
+// and were deleted here. More is found than is lost: what was deleted there later.
+static void uncertain_collect(const struct replica *replica, const struct table *theirs,
+                              struct discarded *ret)
+{
+    const struct log *log = &replica->logs[STREAM_DURABLE];
+    uint64_t epoch = epoch_written(&log->delivered);
+    map_each (entry, &log->delivered.rows) {
+        const struct table_row *ours = entry->value;
+        const struct table_row *row = table_find(theirs, entry->key);
+        bool is_kept = row != NULL &&
+                       (row->digest == ours->digest || row->version >> REPLICA_EPOCH_SHIFT > epoch);
+        if (ours->version >> REPLICA_EPOCH_SHIFT == epoch && !is_own_key(entry->key) && !is_kept) {
+            discarded_add(ret, entry->key);
+        }
+    }
+    map_each (entry, &theirs->rows) {
+        const struct table_row *row = entry->value;
+        if (table_find(&log->delivered, entry->key) == NULL && row->version <= log->last_version) {
+            discarded_add(ret, entry->key);
+        }
+    }
+}
+
 // What this replica had and the adopted history never had: rows written, and rows deleted.
 static void discarded_collect(const struct replica *replica, const struct table *theirs,
                               const struct chronicle *their_chronicle, uint64_t their_version,
@@ -36,7 +78,7 @@ static void discarded_collect(const struct replica *replica, const struct table 
         const struct table_row *ours = entry->value;
         const struct table_row *row = table_find(theirs, entry->key);
         bool is_equal = row != NULL && row->digest == ours->digest;
-        if (!is_equal && strcmp(entry->key, REPLICA_KEY_CHRONICLE) != 0 &&
+        if (!is_equal && !is_own_key(entry->key) &&
             !chronicle_covers(their_chronicle, their_version, &replica->chronicle, ours->version)) {
             discarded_add(ret, entry->key);
         }
@@ -92,21 +134,16 @@ static void resync_tell(const struct replica *replica, const struct turn *turn,
 // --- setting aside -------------------------------------------------------------------------------
 
 static void aside_ask(struct replica *replica, const struct turn *turn,
-                      const struct chronicle *theirs)
+                      const struct chronicle *theirs, const struct discarded *discarded)
 {
-    const struct session *session = &replica->session;
     const struct log *log = &replica->logs[STREAM_DURABLE];
-    struct discarded discarded = {0};
-    discarded_collect(replica, &session->receiving[STREAM_DURABLE].table, theirs,
-                      session->decision.streams[STREAM_DURABLE].version, &discarded);
     struct event *event = event_new(turn->arena, EVENT_LEVEL_ERROR, "store-set-aside");
     ends_tell(replica, turn->arena, event, theirs);
-    event_int(event, "discarded", (int64_t)discarded.count);
-    event_text(turn->arena, event, "keys", discarded.count > 0 ? discarded.keys.text : NULL);
+    event_int(event, "discarded", (int64_t)discarded->count);
+    event_text(turn->arena, event, "keys", discarded->count > 0 ? discarded->keys.text : NULL);
     event_text(turn->arena, event, "reason",
-               "another part of the cluster went on without what was confirmed here: the quorum "
-               "was forced");
-    strbuf_done(&discarded.keys);
+               "the cluster went on without what may have been confirmed here: the quorum was "
+               "forced, or a disk was lost");
     struct replica_row *rows =
         arena_array_of(turn->arena, struct replica_row, log->delivered.rows.count);
     struct replica_effect *effect = effect_add(turn, REPLICA_EFFECT_SET_ASIDE);
@@ -125,6 +162,26 @@ static void aside_ask(struct replica *replica, const struct turn *turn,
     }
 }
 
+// Whether something that may have been confirmed is to be given up, and what.
+static bool adoption_loses(const struct replica *replica, const struct chronicle *theirs,
+                           struct discarded *ret)
+{
+    const struct session *session = &replica->session;
+    const struct receiving *receiving = &session->receiving[STREAM_DURABLE];
+    uint64_t their_version = session->decision.streams[STREAM_DURABLE].version;
+    enum chronicle_loss loss = chronicle_compare(
+        &replica->chronicle, replica->logs[STREAM_DURABLE].last_version, theirs, their_version);
+    if (loss == CHRONICLE_LOSS_CONFIRMED) {
+        discarded_collect(replica, &receiving->table, theirs, their_version, ret);
+        return true;
+    }
+    bool is_uncertain = loss == CHRONICLE_LOSS_UNKNOWN || session->decision.unsure;
+    if (is_uncertain && !receiving->is_continuation) {
+        uncertain_collect(replica, &receiving->table, ret);
+    }
+    return ret->count > 0;
+}
+
 bool adoption_waits(struct replica *replica, const struct turn *turn)
 {
     struct session *session = &replica->session;
@@ -136,13 +193,12 @@ bool adoption_waits(struct replica *replica, const struct turn *turn)
     }
     struct chronicle theirs;
     table_chronicle(&session->receiving[STREAM_DURABLE].table, turn->arena, &theirs);
-    uint64_t their_version = session->decision.streams[STREAM_DURABLE].version;
-    enum chronicle_loss loss = chronicle_compare(
-        &replica->chronicle, replica->logs[STREAM_DURABLE].last_version, &theirs, their_version);
-    session->aside_asked = loss == CHRONICLE_LOSS_CONFIRMED;
+    struct discarded discarded = {0};
+    session->aside_asked = adoption_loses(replica, &theirs, &discarded);
     if (session->aside_asked) {
-        aside_ask(replica, turn, &theirs);
+        aside_ask(replica, turn, &theirs, &discarded);
     }
+    strbuf_done(&discarded.keys);
     return session->aside_asked;
 }
 

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// The chronicle as text: "epochs EPOCH SESSION LAST QUORUM EXPECTED DEVICE …".
+// The chronicle as text: "epochs EPOCH SESSION LAST QUORUM EXPECTED FLAGS …".
 #include "cluster/replica/chronicle.h"
 
 #include <inttypes.h>
@@ -9,6 +9,8 @@
 #include "common/base/arena.h"
 #include "common/base/parse.h"
 #include "common/base/strbuf.h"
+
+enum { FLAG_DEVICE = 1, FLAG_UNSURE = 2 };
 
 // The number at the position, which moves on; false at the end or at a word.
 static bool fields_take(const struct parse_words *fields, size_t *position, uint64_t *ret_number)
@@ -34,18 +36,19 @@ static bool epoch_take(const struct parse_words *fields, size_t *position,
 {
     uint64_t quorum = 0;
     uint64_t expected = 0;
-    uint64_t device = 0;
+    uint64_t flags = 0;
     struct chronicle_epoch epoch = {0};
     if (!fields_take(fields, position, &epoch.epoch) ||
         !fields_take(fields, position, &epoch.session) ||
         !fields_take(fields, position, &epoch.last_version) ||
         !fields_take(fields, position, &quorum) || !fields_take(fields, position, &expected) ||
-        !fields_take(fields, position, &device) || quorum > UINT32_MAX || expected > UINT32_MAX) {
+        !fields_take(fields, position, &flags) || quorum > UINT32_MAX || expected > UINT32_MAX) {
         return false;
     }
     epoch.quorum = (uint32_t)quorum;
     epoch.expected = (uint32_t)expected;
-    epoch.device = device != 0;
+    epoch.device = (flags & FLAG_DEVICE) != 0;
+    epoch.unsure = (flags & FLAG_UNSURE) != 0;
     *ret = epoch;
     return true;
 }
@@ -86,7 +89,8 @@ char *chronicle_format(const struct chronicle *chronicle, struct arena *arena)
         const struct chronicle_epoch *epoch = &chronicle->epochs[i];
         strbuf_appendf(&text, " %" PRIu64 " %" PRIu64 " %" PRIu64 " %" PRIu32 " %" PRIu32 " %d",
                        epoch->epoch, epoch->session, epoch->last_version, epoch->quorum,
-                       epoch->expected, epoch->device ? 1 : 0);
+                       epoch->expected,
+                       (epoch->device ? FLAG_DEVICE : 0) | (epoch->unsure ? FLAG_UNSURE : 0));
     }
     char *result = arena_strdup(arena, strbuf_text(&text));
     strbuf_done(&text);
@@ -162,7 +166,7 @@ static bool successors_knew(const struct chronicle *theirs, const struct chronic
         if (next->epoch > common->epoch) {
             uint32_t expected =
                 common->expected > next->expected ? common->expected : next->expected;
-            return (uint64_t)next->quorum + common->quorum > expected;
+            return !next->unsure && (uint64_t)next->quorum + common->quorum > expected;
         }
     }
     return true;
@@ -176,10 +180,11 @@ enum chronicle_loss chronicle_compare(const struct chronicle *mine, uint64_t my_
         const struct chronicle_epoch *same = chronicle_find(theirs, ours->epoch);
         uint64_t our_end = epoch_end(ours, my_last_version);
         if (same != NULL && same->session == ours->session) {
-            if (our_end <= epoch_end(same, their_last_version)) {
-                return CHRONICLE_LOSS_NONE;
+            bool is_longer = our_end > epoch_end(same, their_last_version);
+            if (successors_knew(theirs, ours)) {
+                return is_longer ? CHRONICLE_LOSS_TAIL : CHRONICLE_LOSS_NONE;
             }
-            return successors_knew(theirs, ours) ? CHRONICLE_LOSS_TAIL : CHRONICLE_LOSS_CONFIRMED;
+            return is_longer ? CHRONICLE_LOSS_CONFIRMED : CHRONICLE_LOSS_UNKNOWN;
         }
         if (chronicle_has_forgotten(theirs, ours->epoch)) {
             return CHRONICLE_LOSS_NONE; // too long ago to tell

@@ -22,6 +22,7 @@ struct chronicle_epoch {
     // What was committed in it was acknowledged by this many of so many votes.
     uint32_t quorum, expected;
     bool device; // a quorum device's votes made up for members that were missing
+    bool unsure; // those who began it may not have known all that was confirmed before
 };
 
 struct chronicle {
@@ -51,6 +52,9 @@ enum chronicle_loss {
     // The end of a common epoch: nobody can have confirmed it, since whoever went on without it had
     // a member in common with all who could have.
     CHRONICLE_LOSS_TAIL,
+    // Their end of a common epoch is no earlier than ours, but it need not be the same one: too few
+    // went on with theirs to know.
+    CHRONICLE_LOSS_UNKNOWN,
     // Changes that may have been confirmed and shown: an epoch of its own, or the end of a common
     // one after which too few went on to know. Only a quorum that was forced brings that about.
     CHRONICLE_LOSS_CONFIRMED,

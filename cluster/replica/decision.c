@@ -8,6 +8,7 @@
 
 #include "cluster/replica/replica_internal.h"
 #include "common/base/arena.h"
+#include "common/base/planted.h"
 #include "common/model/event.h"
 
 enum {
@@ -61,44 +62,118 @@ static uint64_t epoch_in(const struct known_state *known, enum replica_stream st
     return known->state.streams[stream].version >> REPLICA_EPOCH_SHIFT;
 }
 
-// Whether so many have exactly what this one has that it includes all that was committed: one of
-// those who acknowledged that is among them.
-static bool position_is_witnessed(const struct replica *replica,
-                                  const struct candidates *candidates, enum replica_stream stream,
-                                  const struct known_state *known)
+// Whether `other` may have acknowledged something of the sender (by its place among the members of
+// the session) that `known`, of the highest epoch there is, lacks. A member of an earlier epoch has
+// acknowledged nothing in this one. Extents of one session tell exactly; without them (an older
+// format; two sessions of one epoch, by force) the longer history is taken to have more.
+static bool history_lacks(const struct known_state *known, const struct known_state *other,
+                          enum replica_stream stream, size_t sender)
 {
-    const struct message_position *position = &known->state.streams[stream];
-    uint32_t votes = 0;
-    for (size_t i = 0; i < candidates->count; i++) {
-        const struct message_position *other = &candidates->states[i]->state.streams[stream];
-        bool is_same = other->version == position->version && other->digest == position->digest;
-        votes += is_same ? candidates->members[i]->votes : 0;
+    const struct message_position *has = &known->state.streams[stream];
+    const struct message_position *told = &other->state.streams[stream];
+    const struct message_extent *extent = &known->state.extent;
+    const struct message_extent *others = &other->state.extent;
+    bool is_equal = has->version == told->version && has->digest == told->digest;
+    if (is_equal || epoch_in(other, stream) < epoch_in(known, stream)) {
+        return false;
     }
-    return witnesses_suffice(replica, known, votes);
+    if (extent->session == 0 || extent->session != others->session) {
+        return told->version > has->version;
+    }
+    return others->members[sender].acknowledged > extent->members[sender].delivered;
 }
 
-// The most advanced in a stream; the lowest id of equals. NULL when nobody has anything. Within an
-// epoch one that is witnessed goes before a longer one: a member that was cut off may have behind a
-// gap what it sent itself, so that its history is longer without having all.
-static const struct known_state *candidates_best(const struct replica *replica,
-                                                 const struct candidates *candidates,
-                                                 enum replica_stream stream)
+// Whether a member took part in the session in which this history was last changed. Without an
+// extent any may have.
+static bool took_part(const struct known_state *known, uint32_t id)
+{
+    const struct message_extent *extent = &known->state.extent;
+    bool is_found = extent->session == 0;
+    for (size_t i = 0; i < extent->members_count && !is_found; i++) {
+        is_found = extent->members[i].id == id;
+    }
+    return is_found;
+}
+
+// The votes of those who took part in it and are not here.
+static uint32_t votes_absent(const struct candidates *candidates, const struct known_state *known)
+{
+    const struct message_extent *extent = &known->state.extent;
+    uint32_t votes = 0;
+    size_t count = 0;
+    for (size_t i = 0; i < candidates->count; i++) {
+        if (took_part(known, candidates->states[i]->sender)) {
+            votes += candidates->members[i]->votes;
+            count++;
+        }
+    }
+    bool are_all_here = extent->session != 0 && count == extent->members_count;
+    return are_all_here || known->state.expected < votes ? 0 : known->state.expected - votes;
+}
+
+// Whether this history has all that was committed in its epoch. What it lacks came first from some
+// member; it was committed only if members with the threshold acknowledged it: of those who are
+// here those who may have more of that member than this history, or do not know any more, and all
+// who are absent.
+static bool history_has_all(const struct candidates *candidates, enum replica_stream stream,
+                            const struct known_state *known)
+{
+    const struct message_extent *extent = &known->state.extent;
+    size_t senders = extent->session != 0 ? extent->members_count : 1;
+    uint32_t absent = votes_absent(candidates, known);
+    for (size_t sender = 0; sender < senders; sender++) {
+        uint32_t votes = absent;
+        bool is_lacking = false;
+        for (size_t i = 0; i < candidates->count; i++) {
+            const struct known_state *other = candidates->states[i];
+            bool lacks = history_lacks(known, other, stream, sender);
+            bool is_blank = other->state.streams[stream].version == 0;
+            if (lacks || (is_blank && took_part(known, other->sender))) {
+                votes += candidates->members[i]->votes;
+            }
+            is_lacking = is_lacking || lacks;
+        }
+        if (is_lacking && votes >= known->state.quorum) {
+            return false;
+        }
+    }
+    return true;
+}
+
+static uint64_t epoch_highest(const struct candidates *candidates, enum replica_stream stream)
+{
+    uint64_t highest = 0;
+    for (size_t i = 0; i < candidates->count; i++) {
+        uint64_t epoch = epoch_in(candidates->states[i], stream);
+        highest = epoch > highest ? epoch : highest;
+    }
+    return highest;
+}
+
+// The history to be adopted: of those of the highest epoch that have all that was committed the
+// longest one, the lowest id of equals. When that cannot be told of any, the longest. NULL when
+// nobody has anything.
+static const struct known_state *candidates_best(const struct candidates *candidates,
+                                                 enum replica_stream stream, bool *ret_has_all)
 {
     const struct known_state *best = NULL;
-    bool best_is_witnessed = false;
+    uint64_t epoch = epoch_highest(candidates, stream);
+    *ret_has_all = false;
     for (size_t i = 0; i < candidates->count; i++) {
         const struct known_state *known = candidates->states[i];
         uint64_t version = known->state.streams[stream].version;
-        bool is_witnessed =
-            version > 0 && position_is_witnessed(replica, candidates, stream, known);
-        bool is_better = best == NULL || epoch_in(known, stream) > epoch_in(best, stream);
-        if (!is_better && epoch_in(known, stream) == epoch_in(best, stream)) {
-            bool is_longer = version > best->state.streams[stream].version;
-            is_better = is_witnessed == best_is_witnessed ? is_longer : is_witnessed;
+        if (version == 0 || epoch_in(known, stream) < epoch) {
+            continue;
         }
-        if (version > 0 && is_better) {
+        bool has_all = history_has_all(candidates, stream, known);
+        bool is_longer = best == NULL || version > best->state.streams[stream].version;
+        if (planted_is(PLANTED_SHORT_HISTORY)) {
+            has_all = true;
+            is_longer = !is_longer;
+        }
+        if (has_all == *ret_has_all ? is_longer : has_all) {
             best = known;
-            best_is_witnessed = is_witnessed;
+            *ret_has_all = has_all;
         }
     }
     return best;
@@ -118,28 +193,44 @@ static void waiting_tell(struct replica *replica, const struct turn *turn, const
 }
 
 // A member without a history is no witness: it may be new, and it may have lost its disk and with
-// it what it once acknowledged. When all members are there, there is nobody left to wait for.
-static bool durable_is_complete(struct replica *replica, const struct turn *turn,
-                                const struct candidates *candidates, const struct known_state *best)
+// it what it once acknowledged.
+static bool blanks_are_outvoted(const struct replica *replica, const struct candidates *candidates,
+                                const struct known_state *best, struct strbuf *blank)
 {
-    struct strbuf blank;
-    strbuf_init(&blank);
     uint32_t votes = 0;
     for (size_t i = 0; i < candidates->count; i++) {
         const struct known_state *known = candidates->states[i];
         if (known->state.streams[STREAM_DURABLE].version == 0) {
-            strbuf_appendf(&blank, "%s%" PRIu32, blank.size_bytes > 0 ? " " : "", known->sender);
+            strbuf_appendf(blank, "%s%" PRIu32, blank->size_bytes > 0 ? " " : "", known->sender);
         } else {
             votes += candidates->members[i]->votes;
         }
     }
-    bool is_complete = blank.size_bytes == 0 || candidates->votes >= replica->expected_votes ||
-                       witnesses_suffice(replica, best, votes);
-    if (!is_complete) {
+    return blank->size_bytes == 0 || witnesses_suffice(replica, best, votes);
+}
+
+// Whether those who are here know all that was committed. If they may not, they wait for more; when
+// all members are there, there is nobody left to wait for.
+static bool durable_is_complete(struct replica *replica, const struct turn *turn,
+                                const struct candidates *candidates, const struct known_state *best,
+                                bool has_all, bool *ret_unsure)
+{
+    struct strbuf blank;
+    strbuf_init(&blank);
+    bool are_outvoted = blanks_are_outvoted(replica, candidates, best, &blank);
+    bool is_complete = (are_outvoted && has_all) || candidates->votes >= replica->expected_votes;
+    *ret_unsure = !(are_outvoted && has_all);
+    if (!is_complete && !are_outvoted) {
         waiting_tell(replica, turn, strbuf_text(&blank),
                      "members without a store count for nothing here, and the others may not have "
                      "all that was committed: bring back one more member, or remove those that are "
                      "gone");
+    } else if (!is_complete) {
+        // They were cut off and lost power before they could note what they had not acknowledged.
+        waiting_tell(replica, turn, NULL,
+                     "the members here have different ends of one history, and which of them was "
+                     "committed only one more member can tell: bring one back, or say that none "
+                     "will come, with 'ha-cluster expected'");
     }
     strbuf_done(&blank);
     return is_complete;
@@ -160,16 +251,23 @@ static bool device_suffices(struct replica *replica, const struct turn *turn,
     return suffices;
 }
 
+// With a quorum device fewer members than otherwise may have granted leases in an epoch that began
+// later: then those who remember an earlier one are no witnesses.
 static bool leases_are_complete(const struct replica *replica, const struct candidates *candidates,
-                                const struct known_state *best)
+                                const struct known_state *best, const struct known_state *durable)
 {
     uint32_t votes = 0;
+    bool has_device = replica->device_silence_ms > 0 || durable->state.device;
+    if (best == NULL ||
+        (has_device && epoch_in(best, STREAM_VOLATILE) < epoch_in(durable, STREAM_DURABLE))) {
+        return false;
+    }
     for (size_t i = 0; i < candidates->count; i++) {
         if (candidates->states[i]->state.streams[STREAM_VOLATILE].version > 0) {
             votes += candidates->members[i]->votes;
         }
     }
-    return best != NULL && witnesses_suffice(replica, best, votes);
+    return witnesses_suffice(replica, best, votes);
 }
 
 static void decision_choose(struct message_decision *decision, const struct candidates *candidates,
@@ -191,32 +289,41 @@ static void decision_choose(struct message_decision *decision, const struct cand
 static void decision_send(struct replica *replica, const struct turn *turn,
                           const struct candidates *candidates, uint8_t format)
 {
-    const struct known_state *durable = candidates_best(replica, candidates, STREAM_DURABLE);
-    const struct known_state *in_memory = candidates_best(replica, candidates, STREAM_VOLATILE);
+    bool has_all = false;
+    bool leases_have_all = false;
+    const struct known_state *durable = candidates_best(candidates, STREAM_DURABLE, &has_all);
+    const struct known_state *in_memory =
+        candidates_best(candidates, STREAM_VOLATILE, &leases_have_all);
     if (durable == NULL && replica->forced) {
         waiting_tell(replica, turn, NULL,
                      "no member here has a store, and a new one would override the real one: bring "
                      "back a member that has it, or all");
         return;
     }
-    if (durable == NULL) {
+    bool is_new = durable == NULL;
+    bool unsure = false;
+    if (is_new) {
         durable = candidates->states[0]; // empty everywhere: a new store, when all say so
     }
-    if (!durable_is_complete(replica, turn, candidates, durable) ||
+    if (!durable_is_complete(replica, turn, candidates, durable, has_all || is_new, &unsure) ||
         !device_suffices(replica, turn, candidates, durable)) {
         return;
     }
     struct message message = {.kind = MESSAGE_DECISION, .format = format};
     struct message_decision *decision = &message.decision;
     decision->device = replica->by_device;
-    decision->leases_known = leases_are_complete(replica, candidates, in_memory);
+    decision->unsure = unsure && !is_new && format >= MESSAGE_FORMAT_EXTENT;
+    decision->leases_known =
+        leases_have_all && leases_are_complete(replica, candidates, in_memory, durable);
     decision_choose(decision, candidates, STREAM_DURABLE, durable);
     decision_choose(decision, candidates, STREAM_VOLATILE, in_memory);
     struct message_participant participants[REPLICA_MEMBERS_MAX];
     for (size_t i = 0; i < candidates->count; i++) {
         const struct known_state *known = candidates->states[i];
         uint64_t epoch = known->state.streams[STREAM_DURABLE].version >> REPLICA_EPOCH_SHIFT;
-        epoch = epoch > known->state.promised ? epoch : known->state.promised;
+        if (!planted_is(PLANTED_PROMISE_IGNORED)) {
+            epoch = epoch > known->state.promised ? epoch : known->state.promised;
+        }
         decision->epoch = epoch >= decision->epoch ? epoch + 1 : decision->epoch;
         participants[i] = (struct message_participant){
             .id = known->sender, .boot_id = known->boot_id, .attempt = known->state.attempt};

@@ -15,7 +15,9 @@ enum {
     FLAG_LEASES_KNOWN = 1,
     FLAG_TRANSFER = 2, // shifted by the stream
     FLAG_DEVICE = 8,
-    FLAGS_ALL = 15,
+    FLAG_UNSURE = 16,
+    FLAGS_FORMAT_1 = 15,
+    FLAGS_ALL = 31,
     FLAG_STATE_DEVICE = 1,
     FLAG_STATE_WHOLE = 2,
     FLAGS_STATE_ALL = 3,
@@ -39,7 +41,38 @@ static void positions_parse(struct wire_reader *reader, struct message_position 
     }
 }
 
-// What a later format has to add goes into the extension, so that this one can still read it.
+static void extent_put(const struct message_extent *extent, struct strbuf *out)
+{
+    wire_put_u64(out, extent->session);
+    wire_put_u16(out, (uint16_t)extent->members_count);
+    for (size_t i = 0; i < extent->members_count; i++) {
+        wire_put_u32(out, extent->members[i].id);
+        wire_put_u64(out, extent->members[i].delivered);
+        wire_put_u64(out, extent->members[i].acknowledged);
+    }
+}
+
+static void extent_get(struct wire_reader *reader, struct message_extent *ret)
+{
+    ret->session = wire_get_u64(reader);
+    ret->members_count = wire_get_u16(reader);
+    if (ret->members_count > REPLICA_MEMBERS_MAX) {
+        reader->failed = true;
+        return;
+    }
+    for (size_t i = 0; i < ret->members_count; i++) {
+        struct message_reach *reach = &ret->members[i];
+        reach->id = wire_get_u32(reader);
+        reach->delivered = wire_get_u64(reader);
+        reach->acknowledged = wire_get_u64(reader);
+        if (reach->acknowledged > reach->delivered || (i > 0 && reach->id <= reach[-1].id)) {
+            reader->failed = true;
+        }
+    }
+}
+
+// What a later format has to add goes into the extension, behind what the formats before it have
+// added, so that those can still read it.
 static void state_format(const struct message_state *state, struct strbuf *out)
 {
     unsigned flags = (state->device ? (unsigned)FLAG_STATE_DEVICE : 0U) |
@@ -53,7 +86,14 @@ static void state_format(const struct message_state *state, struct strbuf *out)
     wire_put_u32(out, state->expected);
     wire_put_u64(out, state->exclusive);
     positions_format(state->streams, out);
-    wire_put_bytes(out, state->extension_bytes > 0 ? state->extension : "", state->extension_bytes);
+    struct strbuf extension = {0};
+    if (state->formats.highest >= MESSAGE_FORMAT_EXTENT) {
+        extent_put(&state->extent, &extension);
+    }
+    strbuf_append_bytes(&extension, state->extension_bytes > 0 ? state->extension : "",
+                        state->extension_bytes);
+    wire_put_bytes(out, strbuf_text(&extension), extension.size_bytes);
+    strbuf_done(&extension);
 }
 
 static void state_parse(struct wire_reader *reader, struct message_state *ret)
@@ -69,9 +109,16 @@ static void state_parse(struct wire_reader *reader, struct message_state *ret)
     ret->expected = wire_get_u32(reader);
     ret->exclusive = wire_get_u64(reader);
     positions_parse(reader, ret->streams);
-    ret->extension = wire_get_bytes(reader, &ret->extension_bytes);
-    if (ret->formats.lowest == 0 || ret->formats.lowest > ret->formats.highest ||
-        (flags & ~(unsigned)FLAGS_STATE_ALL) != 0 || ret->extension_bytes > EXTENSION_MAX) {
+    size_t size_bytes = 0;
+    const void *bytes = wire_get_bytes(reader, &size_bytes);
+    struct wire_reader extension = wire_reader_of(bytes, size_bytes);
+    if (ret->formats.highest >= MESSAGE_FORMAT_EXTENT) {
+        extent_get(&extension, &ret->extent);
+    }
+    ret->extension = extension.at;
+    ret->extension_bytes = extension.left_bytes;
+    if (extension.failed || size_bytes > EXTENSION_MAX || ret->formats.lowest == 0 ||
+        ret->formats.lowest > ret->formats.highest || (flags & ~(unsigned)FLAGS_STATE_ALL) != 0) {
         reader->failed = true;
     }
 }
@@ -80,6 +127,7 @@ static void decision_format(const struct message_decision *decision, struct strb
 {
     unsigned flags = decision->leases_known ? FLAG_LEASES_KNOWN : 0U;
     flags |= decision->device ? (unsigned)FLAG_DEVICE : 0U;
+    flags |= decision->unsure ? (unsigned)FLAG_UNSURE : 0U;
     for (size_t i = 0; i < STREAM_MAX; i++) {
         flags |= decision->transfer[i] ? (unsigned)FLAG_TRANSFER << i : 0U;
     }
@@ -119,16 +167,18 @@ static void participants_parse(struct wire_reader *reader, struct arena *arena,
     ret->participants = participants;
 }
 
-static void decision_parse(struct wire_reader *reader, struct arena *arena,
+static void decision_parse(struct wire_reader *reader, struct arena *arena, uint8_t format,
                            struct message_decision *ret)
 {
+    unsigned allowed = format < MESSAGE_FORMAT_EXTENT ? FLAGS_FORMAT_1 : FLAGS_ALL;
     ret->epoch = wire_get_u64(reader);
     unsigned flags = wire_get_u8(reader);
-    if ((flags & ~(unsigned)FLAGS_ALL) != 0) {
+    if ((flags & ~allowed) != 0) {
         reader->failed = true;
     }
     ret->leases_known = (flags & FLAG_LEASES_KNOWN) != 0;
     ret->device = (flags & FLAG_DEVICE) != 0;
+    ret->unsure = (flags & FLAG_UNSURE) != 0;
     for (size_t i = 0; i < STREAM_MAX; i++) {
         ret->transfer[i] = (flags & ((unsigned)FLAG_TRANSFER << i)) != 0;
         ret->donors[i] = wire_get_u32(reader);
@@ -220,7 +270,7 @@ static void body_parse(struct wire_reader *reader, struct arena *arena, struct m
         state_parse(reader, &ret->state);
         break;
     case MESSAGE_DECISION:
-        decision_parse(reader, arena, &ret->decision);
+        decision_parse(reader, arena, ret->format, &ret->decision);
         break;
     case MESSAGE_PROMISE:
     case MESSAGE_READY:

@@ -30,8 +30,10 @@ enum replica_stream { STREAM_DURABLE, STREAM_VOLATILE, STREAM_MAX };
 enum {
     // The forms that this version of the program speaks. All members of a session use one, which
     // the decision names. Header and STATE have the same form in all of them.
+    // 2: states tell extents, by which the history to be adopted is chosen.
     MESSAGE_FORMAT_LOWEST = 1,
-    MESSAGE_FORMAT_HIGHEST = 1,
+    MESSAGE_FORMAT_HIGHEST = 2,
+    MESSAGE_FORMAT_EXTENT = 2,                                      // who speaks it tells them
     MESSAGE_PART_MAX = REPLICA_MESSAGE_MAX - 128,                   // bytes of a part
     MESSAGE_PARTS_MAX = 2 * (REPLICA_STORE_MAX / MESSAGE_PART_MAX), // a snapshot has some overhead
 };
@@ -40,6 +42,20 @@ enum {
 struct message_position {
     uint64_t version; // of the last delivered change; 0: no history on the disk, or in the memory
     uint64_t digest;
+};
+
+// How many messages of a session's member a history has taken in, and how many of these had been
+// when its owner may have acknowledged something last.
+struct message_reach {
+    uint32_t id;
+    uint64_t delivered, acknowledged;
+};
+
+// How far a history goes into the session in which it was last changed (extent.h).
+struct message_extent {
+    uint64_t session;                                  // 0: not known
+    struct message_reach members[REPLICA_MEMBERS_MAX]; // ascending by id
+    size_t members_count;
 };
 
 struct message_formats {
@@ -56,7 +72,8 @@ struct message_state {
     // The session that it served last, if nobody else can have had the quorum since; else 0.
     uint64_t exclusive;
     struct message_position streams[STREAM_MAX];
-    const void *extension; // what later formats add; kept, not understood
+    struct message_extent extent; // from MESSAGE_FORMAT_EXTENT on
+    const void *extension;        // what later formats add; kept, not understood
     size_t extension_bytes;
 };
 
@@ -70,6 +87,9 @@ struct message_decision {
     uint64_t epoch;
     bool leases_known; // false: grants may have been lost with the memory of their witnesses
     bool device;       // a quorum device's votes count in place of members that are missing
+    // It could not be told whether the durable history has all that was confirmed: who gives up
+    // another one sets it aside. From MESSAGE_FORMAT_EXTENT on.
+    bool unsure;
     uint32_t donors[STREAM_MAX]; // whose history is adopted; volatile: 0 when nobody has one
     bool transfer[STREAM_MAX];   // someone needs it
     struct message_position streams[STREAM_MAX];    // the donors'

@@ -38,8 +38,8 @@ static int op_check(const struct replica_op *op, bool is_volatile, const char **
         *ret_reason = "durable and volatile keys in one transaction";
         return -EINVAL;
     }
-    if (strcmp(op->key, REPLICA_KEY_CHRONICLE) == 0) {
-        *ret_reason = "'" REPLICA_KEY_CHRONICLE "' belongs to the store";
+    if (strcmp(op->key, REPLICA_KEY_CHRONICLE) == 0 || strcmp(op->key, REPLICA_KEY_EXTENT) == 0) {
+        *ret_reason = "that key belongs to the store";
         return -EINVAL;
     }
     if (op->value != NULL && op->size_bytes > STORE_VALUE_MAX) {

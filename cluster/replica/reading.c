@@ -8,6 +8,7 @@
 #include "cluster/replica/replica_internal.h"
 #include "common/base/arena.h"
 #include "common/base/digest.h"
+#include "common/base/planted.h"
 
 enum replica_mode replica_mode(const struct replica *replica)
 {
@@ -126,6 +127,9 @@ bool replica_find_lease(const struct replica *replica, int64_t now_ms, const cha
         ret->silent_ms = now_ms - since_ms;
     }
     int64_t left_ms = since_ms + replica->lease_ms - now_ms;
+    if (planted_is(PLANTED_BREAK_EARLY)) {
+        left_ms -= replica->lease_ms / 2;
+    }
     if (!is_serving) {
         left_ms = replica->lease_ms; // what was renewed meanwhile is not known here
     } else if (record != NULL && record->owner == NULL) {

@@ -10,6 +10,7 @@
 #include "cluster/replica/replica_internal.h"
 #include "common/base/alloc.h"
 #include "common/base/arena.h"
+#include "common/base/planted.h"
 #include "common/model/event.h"
 
 enum {
@@ -59,6 +60,9 @@ void message_send(struct replica *replica, const struct turn *turn, struct messa
         message->ring = replica->session.id;
         message->epoch = replica->session.epoch;
         replica->session.own_sent++;
+        if (message->kind == MESSAGE_ACK) {
+            extent_ack_sent(&replica->extent);
+        }
     }
     struct replica_effect *effect = effect_add(turn, REPLICA_EFFECT_MULTICAST);
     message_format(message, turn->arena, &effect->bytes, &effect->size_bytes);
@@ -112,18 +116,28 @@ static struct batch *batch_add(struct replica *replica, enum batch_kind kind)
     return batch;
 }
 
+static void batch_add_change(struct batch *batch, const char *key, struct table_row *row)
+{
+    struct log_change *change = &batch->changes[batch->changes_count++];
+    *change = (struct log_change){.key = alloc_strdup(key), .row = row};
+    batch->size_bytes += strlen(key) + (row != NULL ? row->size_bytes : 0);
+}
+
 // The rows are shared with the batch, which lives until it is persisted.
-static void batch_fill(struct replica *replica, struct batch *batch, const struct map *keys)
+static void batch_fill(struct replica *replica, const struct turn *turn, struct batch *batch,
+                       const struct map *keys)
 {
     const struct table *delivered = &replica->logs[STREAM_DURABLE].delivered;
-    batch->changes = alloc_zero(keys->count * sizeof(*batch->changes));
+    batch->changes = alloc_zero((keys->count + 1) * sizeof(*batch->changes));
     map_each (entry, keys) {
         struct table_row *row = table_find(delivered, entry->key);
-        batch->changes[batch->changes_count++] = (struct log_change){
-            .key = alloc_strdup(entry->key),
-            .row = row != NULL ? table_row_share(row) : NULL,
-        };
-        batch->size_bytes += strlen(entry->key) + (row != NULL ? row->size_bytes : 0);
+        batch_add_change(batch, entry->key, row != NULL ? table_row_share(row) : NULL);
+    }
+    const char *extent = extent_format(&replica->extent, turn->arena);
+    if (extent != NULL) {
+        batch_add_change(
+            batch, REPLICA_KEY_EXTENT,
+            table_row_new(REPLICA_KEY_EXTENT, extent, strlen(extent), batch->last_version));
     }
     replica->batches_bytes += batch->size_bytes;
 }
@@ -131,7 +145,7 @@ static void batch_fill(struct replica *replica, struct batch *batch, const struc
 void batch_write(struct replica *replica, const struct turn *turn, enum batch_kind kind)
 {
     struct batch *batch = batch_add(replica, kind);
-    batch_fill(replica, batch,
+    batch_fill(replica, turn, batch,
                replica->dirty_all ? &replica->logs[STREAM_DURABLE].delivered.rows
                                   : &replica->dirty);
     struct replica_row *rows =
@@ -168,6 +182,9 @@ void acks_send(struct replica *replica, const struct turn *turn)
         [STREAM_DURABLE] = session->persisted_version,
         [STREAM_VOLATILE] = replica->logs[STREAM_VOLATILE].last_version,
     };
+    if (planted_is(PLANTED_ACK_BEFORE_PERSIST)) {
+        acks[STREAM_DURABLE] = replica->logs[STREAM_DURABLE].last_version;
+    }
     if (memcmp(acks, session->acked, sizeof(acks)) == 0) {
         return;
     }
@@ -243,7 +260,9 @@ void replica_load(struct replica *replica, uint64_t epoch, uint64_t last_version
     }
     for (size_t i = 0; i < rows_count; i++) {
         const struct replica_row *row = sorted[i];
-        if (row->value != NULL) {
+        if (strcmp(row->key, REPLICA_KEY_EXTENT) == 0) {
+            extent_load(&replica->extent, arena, row->value != NULL ? row->value : "");
+        } else if (row->value != NULL) {
             table_put(&log->delivered, row->key,
                       table_row_new(row->key, row->value, row->size_bytes, row->version));
         }
@@ -297,9 +316,18 @@ static void backlog_add(struct replica *replica, const struct turn *turn, uint32
     session->backlog_bytes += size_bytes;
 }
 
+// By these a history is made. They come in one order, which a member may also go through later.
+static bool message_can_wait(const struct message *message)
+{
+    return message->kind == MESSAGE_MUTATION || message->kind == MESSAGE_ACK;
+}
+
 static void session_deliver(struct replica *replica, const struct turn *turn, uint32_t sender,
                             struct member *member, const struct message *message)
 {
+    if (message_can_wait(message)) {
+        extent_add(&replica->extent, sender);
+    }
     switch (message->kind) {
     case MESSAGE_PROMISE:
         promise_deliver(replica, turn, member);
@@ -321,11 +349,6 @@ static void session_deliver(struct replica *replica, const struct turn *turn, ui
     case MESSAGE_KIND_MAX:
         break;
     }
-}
-
-static bool message_can_wait(const struct message *message)
-{
-    return message->kind == MESSAGE_MUTATION || message->kind == MESSAGE_ACK;
 }
 
 // What others have done in this epoch while this member was still receiving its history.
@@ -386,6 +409,10 @@ void replica_deliver(struct replica *replica, int64_t now_ms, uint32_t sender, c
     if (rc < 0) {
         message_refuse(replica, &turn, sender, bytes, size_bytes);
         return;
+    }
+    if (message.kind == MESSAGE_ACK && sender == replica->self &&
+        message.boot_id == replica->boot_id && message.ring == replica->extent.now.session) {
+        extent_ack_returned(&replica->extent); // also one of a session that was left
     }
     if (message.kind == MESSAGE_STATE) {
         state_deliver(replica, &turn, sender, &message);
@@ -452,7 +479,7 @@ void replica_flush(struct replica *replica, int64_t now_ms, struct arena *arena,
     const struct turn turn = {now_ms, arena, out};
     exclusive_wake(replica, now_ms);
     acks_send(replica, &turn); // before the batch: leases never wait for a disk
-    bool is_dirty = replica->dirty.count > 0 || replica->dirty_all;
+    bool is_dirty = replica->dirty.count > 0 || replica->dirty_all || replica->extent.is_dirty;
     if (is_dirty && replica->batches_count < BATCHES_MAX &&
         replica->batches_bytes < BATCHES_MAX_BYTES) {
         batch_write(replica, &turn, BATCH_ENTRIES);

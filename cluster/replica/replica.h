@@ -51,6 +51,9 @@ enum {
 // A durable row of the replica's own: its last epochs and the votes last in force. Read like any
 // other, written by no client.
 #define REPLICA_KEY_CHRONICLE "replica/chronicle"
+// A row that stands beside the durable ones on each member's own disk, in each batch: how far they
+// go into the order of their session (docs/store.md, "Which history"). Not read, not sent.
+#define REPLICA_KEY_EXTENT "replica/extent"
 
 struct replica_op {
     const char *key;
@@ -149,7 +152,9 @@ struct replica_member {
 };
 
 struct replica_configuration {
-    uint64_t ring; // the ring of Corosync it stands on; equal on all its members
+    // The ring of Corosync it stands on; equal on all its members. 0: the connection to the group
+    // is lost, and what others still deliver of what this member has sent is not known.
+    uint64_t ring;
     const struct replica_member *members; // ascending by id, self included
     size_t count;
     bool quorate;
@@ -191,7 +196,7 @@ void replica_load(struct replica *replica, uint64_t epoch, uint64_t last_version
 // be told where it stands in the order of deliveries, before any message that came after it; as
 // undecided when the quorum of the new ring is not known yet. Quorum and votes may change at any
 // time later. Telling the same again does nothing. When the connection to the group is lost: this
-// node alone, not quorate.
+// node alone on ring 0, not quorate.
 void replica_configure(struct replica *replica, int64_t now_ms,
                        const struct replica_configuration *configuration, struct arena *arena,
                        struct replica_effects *out);

@@ -7,6 +7,7 @@
 //   transfer.c         sending and receiving it
 //   adoption.c         putting it in the place of one's own
 //   log.c              deliver, acknowledge, commit
+//   extent.c           how far a history goes into its session
 //   exclusive.c        whether a quorum device may stand in for those who are missing
 //   recent.c           the last changes, for those who missed only those
 //   requests.c         this node's requests, from the call to the answer
@@ -18,6 +19,7 @@
 #include <stdint.h>
 
 #include "cluster/replica/chronicle.h"
+#include "cluster/replica/extent.h"
 #include "cluster/replica/leases.h"
 #include "cluster/replica/message.h"
 #include "cluster/replica/recent.h"
@@ -122,6 +124,7 @@ struct sending {
 // are shared.
 struct receiving {
     bool needed, complete;
+    bool is_continuation; // of what this replica has: nothing of that is lost
     uint32_t next_part;
     bool is_count_read;
     size_t rows_left;
@@ -191,6 +194,7 @@ struct replica {
 
     struct log logs[STREAM_MAX];
     struct chronicle chronicle; // of the delivered durable rows
+    struct extent extent;       // of what was delivered
     uint64_t promised;          // the highest epoch promised
     int64_t leases_unknown_ms;  // since when an unheard-of lease must be assumed to be held
     uint64_t version, horizon;  // see replica_version(), replica_horizon()
@@ -210,7 +214,7 @@ struct replica {
 
     uint32_t mismatches[REPLICA_MEMBERS_MAX]; // members about whose formats it was told
     size_t mismatches_count;
-    unsigned refusals; // in this configuration
+    size_t refusals; // in this configuration
 
     uint64_t attempt, attempt_delivered; // of the states sent
     int64_t stall_ms;                    // patience, grows with each vain attempt

@@ -13,12 +13,12 @@
 #include "cluster/replica/replica_internal.h"
 #include "common/base/alloc.h"
 #include "common/base/arena.h"
+#include "common/base/planted.h"
 #include "common/model/event.h"
 
 enum {
     STALL_MS_MIN = 2000,
     STALL_MS_MAX = 60000,
-    REFUSALS_MAX = 3, // decisions in a format that is not spoken here
 };
 
 struct member *member_find(struct replica *replica, uint32_t id)
@@ -95,6 +95,7 @@ static void state_send(struct replica *replica, const struct turn *turn)
     state->device = last.device;
     state->exclusive = replica->exclusive.session;
     state->whole = replica->wants_whole;
+    extent_tell(&replica->extent, &state->extent);
     for (size_t i = 0; i < STREAM_MAX; i++) {
         state->streams[i] = log_position(&replica->logs[i]);
     }
@@ -223,6 +224,9 @@ void replica_configure(struct replica *replica, int64_t now_ms,
     }
     bool is_disorderly = replica->session.phase == SESSION_SERVING &&
                          configuration_is_same_group(replica, configuration);
+    if (!configuration_is_same_group(replica, configuration)) {
+        extent_close(&replica->extent, configuration->ring == 0);
+    }
     session_leave(replica);
     states_consume(replica);
     configuration_take(replica, configuration, ring);
@@ -349,6 +353,32 @@ static size_t decision_states(const struct replica *replica,
     return count;
 }
 
+// Whether the donor has taken in all that was delivered here of this member's own: two histories
+// that are equal need not be the same, when two members have written the same.
+static bool donor_has_ours(struct replica *replica, enum replica_stream stream)
+{
+    const struct message_decision *decision = &replica->session.decision;
+    const struct message_extent *ours = &replica->extent.now;
+    const struct member *donor = member_find(replica, decision->donors[stream]);
+    if (donor == NULL || donor->id == replica->self) {
+        return true;
+    }
+    const struct known_state *known = decision_find_state(replica, donor);
+    uint64_t session = known != NULL ? known->state.extent.session : 0;
+    if (ours->session == 0 || (known != NULL && session == 0)) {
+        return true; // an older format does not tell
+    }
+    if (session != ours->session) {
+        return false;
+    }
+    for (size_t i = 0; i < ours->members_count; i++) {
+        if (ours->members[i].id == replica->self) {
+            return known->state.extent.members[i].delivered >= ours->members[i].delivered;
+        }
+    }
+    return true;
+}
+
 static void decision_accept(struct replica *replica, const struct turn *turn,
                             const struct message *message, uint64_t id)
 {
@@ -371,6 +401,9 @@ static void decision_accept(struct replica *replica, const struct turn *turn,
         enum replica_stream stream = (enum replica_stream)s;
         session->receiving[s].needed =
             decision->donors[s] != 0 && !position_is_equal(replica, stream, &decision->streams[s]);
+        if (!donor_has_ours(replica, stream)) {
+            requests_lose_delivered(replica, turn, stream);
+        }
     }
     requests_take_back(replica);
     replica->promised = decision->epoch;
@@ -405,9 +438,11 @@ void decision_refuse(struct replica *replica, const struct turn *turn, const str
     if (replica->session.phase == SESSION_GATHER && header->ring == replica->ring) {
         states_consume(replica);
         gather_begin(replica, turn);
-        // The decision may have been made before this member's state was heard: it asks again, but
-        // not for ever.
-        if (++replica->refusals < REFUSALS_MAX) {
+        // The decision may have been made before this member's state was heard, once by each of the
+        // others: it asks again, but not for ever.
+        bool was_heard = replica->attempt_delivered == replica->attempt;
+        replica->refusals += was_heard ? 1 : 0;
+        if (replica->refusals <= replica->members_count) {
             state_send_once(replica, turn);
             return;
         }
@@ -466,6 +501,18 @@ static uint32_t participants_votes(const struct replica *replica)
     return votes;
 }
 
+static void extent_adopt(struct replica *replica)
+{
+    uint32_t ids[REPLICA_MEMBERS_MAX];
+    size_t count = 0;
+    for (size_t i = 0; i < replica->members_count; i++) {
+        if (replica->members[i].participates) {
+            ids[count++] = replica->members[i].id;
+        }
+    }
+    extent_begin(&replica->extent, replica->session.id, ids, count);
+}
+
 // The epoch's first change is that it began: from here on this history is ahead of all that had no
 // part in it.
 static void durable_adopt(struct replica *replica, const struct turn *turn)
@@ -483,10 +530,12 @@ static void durable_adopt(struct replica *replica, const struct turn *turn)
         .expected =
             session->decision.device ? participants_votes(replica) : replica->expected_votes,
         .device = session->decision.device,
+        .unsure = session->decision.unsure,
     };
     chronicle_begin(&replica->chronicle, &begun, log->last_version);
     log_write_own(replica, REPLICA_KEY_CHRONICLE,
                   chronicle_format(&replica->chronicle, turn->arena), version);
+    extent_adopt(replica);
     batch_write(replica, turn, BATCH_ADOPTION);
 }
 
@@ -509,7 +558,7 @@ static void volatile_adopt(struct replica *replica, const struct turn *turn)
         struct message_position position = log_position(log);
         recent_reset(&log->recent, &position);
     }
-    if (is_new || !session->decision.leases_known) {
+    if ((is_new || !session->decision.leases_known) && !planted_is(PLANTED_LEASES_FORGOTTEN)) {
         replica->leases_unknown_ms = turn->now_ms;
     }
     log_move(log, session->epoch << REPLICA_EPOCH_SHIFT);

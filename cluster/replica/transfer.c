@@ -249,7 +249,7 @@ static bool recent_deliver(struct receiving *receiving, const struct log *log, s
     if (receiving->next_recent < part->parts) {
         return true;
     }
-    struct receiving result = {.needed = true, .complete = true};
+    struct receiving result = {.needed = true, .complete = true, .is_continuation = true};
     table_init(&result.table);
     leases_init(&result.leases);
     table_copy(&result.table, &log->delivered);

@@ -48,24 +48,34 @@ void client_cache_done(struct client_cache *cache)
     map_done(&cache->changed);
 }
 
-// Reads {"key":…,"value":…,"version":…} of a peer that we trust to be well-formed, since it is our
-// own daemon; what is not is skipped. NULL then.
-static struct cache_entry *entry_from_json(const struct json *json, const char **ret_key)
+static struct cache_entry *entry_new(const struct store_entry *said)
 {
-    const char *key = json_find_string(json, "key");
-    const char *value = json_find_string(json, "value");
-    int64_t version = 0;
-    if (key == NULL || json_get_int(json, "version", 0, INT64_MAX, &version, NULL) < 0) {
-        return NULL;
-    }
     struct cache_entry *entry = alloc_zero(sizeof(*entry));
-    entry->version = (uint64_t)version;
-    if (value != NULL) {
-        entry->value = alloc_strdup(value);
-        entry->size_bytes = strlen(value);
+    entry->version = said->version;
+    if (said->value != NULL) {
+        entry->value = alloc_zero(said->size_bytes + 1);
+        entry->size_bytes = said->size_bytes;
+        memcpy(entry->value, said->value, said->size_bytes);
     }
-    *ret_key = key;
     return entry;
+}
+
+// Reads {"key":…,"value":…,"version":…} of a peer that we trust to be well-formed, since it is our
+// own daemon; what is not is skipped. False then. What is read is the document's.
+static bool entry_from_json(const struct json *json, struct store_entry *ret)
+{
+    int64_t version = 0;
+    struct store_entry entry = {
+        .key = json_find_string(json, "key"),
+        .value = json_find_string(json, "value"),
+    };
+    if (entry.key == NULL || json_get_int(json, "version", 0, INT64_MAX, &version, NULL) < 0) {
+        return false;
+    }
+    entry.version = (uint64_t)version;
+    entry.size_bytes = entry.value != NULL ? strlen(entry.value) : 0;
+    *ret = entry;
+    return true;
 }
 
 static bool entry_is_equal(const struct cache_entry *a, const struct cache_entry *b)
@@ -206,12 +216,16 @@ void client_cache_load_begin(struct client_cache *cache)
 void client_cache_load(struct client_cache *cache, const struct json *entries)
 {
     for (size_t i = 0; entries != NULL && i < entries->count; i++) {
-        const char *key;
-        struct cache_entry *entry = entry_from_json(entries->items[i], &key);
-        if (entry != NULL) {
-            map_put(&cache->loading, key, entry);
+        struct store_entry entry;
+        if (entry_from_json(entries->items[i], &entry)) {
+            client_cache_load_entry(cache, &entry);
         }
     }
+}
+
+void client_cache_load_entry(struct client_cache *cache, const struct store_entry *entry)
+{
+    map_put(&cache->loading, entry->key, entry_new(entry));
 }
 
 bool client_cache_load_end(struct client_cache *cache, uint64_t version)
@@ -242,22 +256,46 @@ bool client_cache_load_end(struct client_cache *cache, uint64_t version)
     return changed;
 }
 
+static bool cache_apply_entry(struct client_cache *cache, const struct store_entry *said,
+                              uint64_t token)
+{
+    struct cache_entry *entry = entry_new(said);
+    entry->seen = token;
+    return cache_put(cache, said->key, entry);
+}
+
+static void cache_apply_end(struct client_cache *cache, uint64_t token, uint64_t version,
+                            bool changed)
+{
+    if (changed || version > cache->token) {
+        cache->token = token;
+    }
+    cache_prune(cache);
+}
+
 bool client_cache_apply(struct client_cache *cache, const struct json *entries, uint64_t version)
 {
     uint64_t token = token_after(cache, version);
     bool changed = false;
     for (size_t i = 0; entries != NULL && i < entries->count; i++) {
-        const char *key;
-        struct cache_entry *entry = entry_from_json(entries->items[i], &key);
-        if (entry != NULL) {
-            entry->seen = token;
-            changed = cache_put(cache, key, entry) || changed;
+        struct store_entry entry;
+        if (entry_from_json(entries->items[i], &entry)) {
+            changed = cache_apply_entry(cache, &entry, token) || changed;
         }
     }
-    if (changed || version > cache->token) {
-        cache->token = token;
+    cache_apply_end(cache, token, version, changed);
+    return changed;
+}
+
+bool client_cache_apply_entries(struct client_cache *cache, const struct store_entry *entries,
+                                size_t count, uint64_t version)
+{
+    uint64_t token = token_after(cache, version);
+    bool changed = false;
+    for (size_t i = 0; i < count; i++) {
+        changed = cache_apply_entry(cache, &entries[i], token) || changed;
     }
-    cache_prune(cache);
+    cache_apply_end(cache, token, version, changed);
     return changed;
 }
 

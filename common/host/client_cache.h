@@ -17,6 +17,7 @@
 struct arena;
 struct json;
 struct store_entries;
+struct store_entry;
 
 struct client_cache {
     struct map entries; // key → struct cache_entry *
@@ -35,9 +36,12 @@ void client_cache_done(struct client_cache *cache);
 // The end returns whether anything differs.
 void client_cache_load_begin(struct client_cache *cache);
 void client_cache_load(struct client_cache *cache, const struct json *entries);
+void client_cache_load_entry(struct client_cache *cache, const struct store_entry *entry);
 bool client_cache_load_end(struct client_cache *cache, uint64_t version);
 // Committed changes, in their order. Returns whether anything differs.
 bool client_cache_apply(struct client_cache *cache, const struct json *entries, uint64_t version);
+bool client_cache_apply_entries(struct client_cache *cache, const struct store_entry *entries,
+                                size_t count, uint64_t version);
 // Since the last mark: did anything but version `own` change?
 void client_cache_mark(struct client_cache *cache);
 bool client_cache_has_foreign(const struct client_cache *cache, uint64_t own) WARN_UNUSED;

@@ -1,12 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // The lease port. It never waits: a question is sent when one is due, and what is known is
-// returned.
-//
-// Authority (docs/store.md, "Leases"): it is counted from the clock as read *before* the renewal
-// was sent, and only a committed renewal, told by an answer, counts. Nothing else prolongs it; when
-// the connection is lost it just runs out. The other nodes count the lease time from a later
-// moment, the delivery of that renewal, which is what makes it safe (INV-2, INV-5).
-#include <assert.h>
+// returned. What the answers mean is decided in common/model/lease_claim.c.
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
@@ -17,24 +11,11 @@
 #include "common/base/json.h"
 #include "common/host/client_internal.h"
 #include "common/host/loop.h"
-
-enum {
-    RETRY_MS = 200,     // after a refusal that is not "busy"
-    UNANSWERED_MS = 50, // when to look again while the answer is on its way; it wakes the daemon
-    LOST_MS = 3000,     // a question without an answer for so long is asked again
-};
+#include "common/model/lease_claim.h"
 
 struct client_lease {
-    bool held;     // granted, and not known to have ended
-    bool fresh;    // granted, and the daemon was not told yet
-    bool unwanted; // given back while the question was on its way: a grant goes back at once
-    uint64_t term;
-    enum lease_origin origin; // of the term
-    int64_t authority_until_ms;
-    int64_t asked_id;     // the question on its way; 0: none
-    int64_t asked_ms;     // our clock before it was sent
-    int64_t ask_at_ms;    // not before
-    struct error refusal; // the last answer was an error; code 0: it was not
+    struct lease_claim claim;
+    int64_t asked_id; // the question on its way; 0: none
 };
 
 static void lease_free(void *value)
@@ -50,15 +31,6 @@ static struct client_lease *lease_get(struct client_lease_port *port, const char
         map_put(&port->held, name, lease);
     }
     return lease;
-}
-
-// Authority that has run out is gone for good: what comes later is a new grant to the daemon.
-static void lease_expire(struct client_lease *lease, int64_t now_ms)
-{
-    if (lease->held && now_ms >= lease->authority_until_ms) {
-        lease->held = false;
-        lease->fresh = false;
-    }
 }
 
 static int lease_send_release(struct cluster_client *client, const char *name, uint64_t term)
@@ -83,30 +55,23 @@ static void lease_ask(struct cluster_client *client, const char *name, struct cl
     json_put_string(request, "name", name);
     json_put_string(request, "owner", client->owner);
     int64_t before_ms = clock_now_ms(&client->clock);
-    lease_expire(lease, before_ms);
     int64_t id;
     if (client_send(client, request, &id) < 0) {
         return; // disconnected; asked again when the connection is back
     }
     lease->asked_id = id;
-    lease->asked_ms = before_ms;
-    lease->ask_at_ms = before_ms + client->renew_ms;
+    lease_claim_asked(&lease->claim, before_ms, client->renew_ms);
 }
 
 static bool lease_is_due(const struct cluster_client *client, const struct client_lease *lease,
                          int64_t now_ms)
 {
-    if (!client_is_ready(client) || cluster_client_is_outdated(client)) {
-        return false;
-    }
-    if (lease->asked_id != 0) {
-        return now_ms - lease->asked_ms >= LOST_MS;
-    }
-    return now_ms >= lease->ask_at_ms;
+    return client_is_ready(client) && !cluster_client_is_outdated(client) &&
+           lease_claim_is_due(&lease->claim, now_ms);
 }
 
-static int lease_refused(const struct cluster_client *client, const struct client_lease *lease,
-                         struct error *err)
+// 0, or why nothing can be asked now.
+static int lease_refused(const struct cluster_client *client, struct error *err)
 {
     if (!client_is_ready(client)) {
         return error_set(err, -ENOTCONN, "no connection to ha-clusterd");
@@ -118,13 +83,7 @@ static int lease_refused(const struct cluster_client *client, const struct clien
             "it",
             client->expected_profile, client->profile);
     }
-    if (!client->membership.quorate) {
-        return error_set(err, -EHOSTDOWN, "no quorum");
-    }
-    if (lease->refusal.code < 0) {
-        return error_set(err, lease->refusal.code, "%s", lease->refusal.text);
-    }
-    return LEASE_BUSY;
+    return client->membership.quorate ? 0 : error_set(err, -EHOSTDOWN, "no quorum");
 }
 
 static int client_lease_acquire(struct lease *base, const char *name, struct lease_grant *ret,
@@ -136,33 +95,22 @@ static int client_lease_acquire(struct lease *base, const char *name, struct lea
         return error_set(err, -ENOTSUP, "only daemons hold leases");
     }
     struct client_lease *lease = lease_get(port, name);
-    lease->unwanted = false;
+    lease_claim_want(&lease->claim);
     if (lease_is_due(client, lease, clock_now_ms(&client->clock))) {
         lease_ask(client, name, lease);
     }
     int64_t now_ms = clock_now_ms(&client->clock);
-    lease_expire(lease, now_ms);
-    int answer;
-    if (client_is_ready(client) && !client->membership.quorate) {
-        // Held or not, it cannot be renewed. What is held counts again when quorum returns in time.
-        answer = lease_refused(client, lease, err);
-    } else if (lease->held) {
-        answer = lease->fresh ? LEASE_ACQUIRED : LEASE_RENEWED;
-        lease->fresh = false;
-    } else {
-        answer = lease_refused(client, lease, err);
+    lease_claim_expire(&lease->claim, now_ms);
+    // Without quorum it cannot be renewed, held or not. What is held counts again when quorum
+    // returns in time.
+    bool no_quorum = client_is_ready(client) && !client->membership.quorate;
+    if (no_quorum || !lease->claim.is_held) {
+        int r = lease_refused(client, err);
+        if (r < 0) {
+            return r;
+        }
     }
-    if (answer < 0) {
-        return answer;
-    }
-    int64_t retry_at_ms = lease->asked_id != 0 ? now_ms + UNANSWERED_MS : lease->ask_at_ms;
-    *ret = (struct lease_grant){
-        .term = lease->term,
-        .origin = lease->origin,
-        .authority_until_ms = lease->held ? lease->authority_until_ms : 0,
-        .retry_at_ms = retry_at_ms,
-    };
-    return answer;
+    return lease_claim_answer(&lease->claim, now_ms, ret, err);
 }
 
 static int client_lease_release(struct lease *base, const char *name, struct error *err)
@@ -170,17 +118,11 @@ static int client_lease_release(struct lease *base, const char *name, struct err
     struct client_lease_port *port = (struct client_lease_port *)base;
     struct cluster_client *client = port->client;
     struct client_lease *lease = map_find(&port->held, name);
-    // One whose authority has run out can be given back too: the word that what it protected has
-    // ended spares the others the rest of their wait. The term tells which grant is meant.
-    if (lease == NULL || lease->term == 0) {
-        if (lease != NULL) {
-            lease->unwanted = lease->asked_id != 0;
-        }
+    uint64_t term = 0;
+    if (lease == NULL || !lease_claim_release(&lease->claim, &term)) {
         return error_set(err, -ENOENT, "lease '%s' is not held", name);
     }
-    // From here on it is not held, whatever becomes of the message: at worst it ends by itself.
-    uint64_t term = lease->term;
-    *lease = (struct client_lease){0};
+    lease->asked_id = 0; // the answer means nothing any more
     return lease_send_release(client, name, term) < 0
                ? error_set(err, -ENOTCONN, "no connection to ha-clusterd")
                : 0;
@@ -206,35 +148,22 @@ static enum lease_origin lease_origin_of(const struct json *answer)
     return LEASE_ORIGIN_NONE;
 }
 
-static void lease_granted(struct cluster_client *client, struct client_lease *lease, uint64_t term,
-                          enum lease_origin origin)
+static void lease_granted(struct cluster_client *client, const char *name,
+                          struct client_lease *lease, uint64_t term, enum lease_origin origin)
 {
     int64_t now_ms = clock_now_ms(&client->clock);
-    lease_expire(lease, now_ms);
-    if (term != lease->term) {
-        lease->origin = origin; // a renewal says nothing about how the term began
-    }
-    int64_t until_ms = lease->asked_ms + client->authority_ms;
-    if (until_ms <= now_ms) {
-        lease->term = term;
-        return; // came too late to mean anything; the next one may not
-    }
-    lease->fresh = lease->fresh || !lease->held;
-    lease->held = true;
-    lease->term = term;
-    assert(until_ms <= now_ms + client->authority_ms);
-    if (until_ms > lease->authority_until_ms) {
-        lease->authority_until_ms = until_ms;
+    if (lease_claim_granted(&lease->claim, now_ms, client->authority_ms, term, origin)) {
+        ignore_result(lease_send_release(client, name, term)); // or it ends by itself
     }
 }
 
-// An error leaves what is held as it is: authority runs out by the clock, not by bad news.
 static void lease_failed(struct cluster_client *client, struct client_lease *lease,
                          const struct json *answer)
 {
-    ignore_result(client_answer_code(answer, &lease->refusal));
-    lease->ask_at_ms = clock_now_ms(&client->clock) + RETRY_MS;
-    loop_timer_set(client->lease.timer, lease->ask_at_ms);
+    struct error refusal = {0};
+    ignore_result(client_answer_code(answer, &refusal)); // it is in the refusal
+    lease_claim_failed(&lease->claim, clock_now_ms(&client->clock), &refusal);
+    loop_timer_set(client->lease.timer, lease->claim.ask_at_ms);
 }
 
 bool client_lease_answer(struct cluster_client *client, int64_t id, const struct json *answer)
@@ -252,7 +181,6 @@ bool client_lease_answer(struct cluster_client *client, int64_t id, const struct
         return false;
     }
     lease->asked_id = 0;
-    error_clear(&lease->refusal);
     client_announce(client);
     const char *result = json_find_string(answer, "result");
     int64_t term = 0;
@@ -260,21 +188,12 @@ bool client_lease_answer(struct cluster_client *client, int64_t id, const struct
         lease_failed(client, lease, answer);
     } else if (strcmp(result, "granted") == 0 &&
                json_get_int(answer, "term", 1, INT64_MAX, &term, NULL) == 0) {
-        if (lease->unwanted) {
-            ignore_result(lease_send_release(client, name, (uint64_t)term)); // or it ends by itself
-            *lease = (struct client_lease){0};
-            return true;
-        }
-        lease_granted(client, lease, (uint64_t)term, lease_origin_of(answer));
+        lease_granted(client, name, lease, (uint64_t)term, lease_origin_of(answer));
     } else {
-        // Someone else holds it, so that we do not, whatever our clock says.
-        int64_t retry_ms = RETRY_MS;
+        int64_t retry_ms = LEASE_CLAIM_RETRY_MS;
         ignore_result(
             json_get_int_if(answer, "retry_in_ms", 0, INT32_MAX, &retry_ms, NULL)); // or the above
-        lease->held = false;
-        lease->fresh = false;
-        lease->term = 0;
-        lease->ask_at_ms = clock_now_ms(&client->clock) + (retry_ms > 0 ? retry_ms : 1);
+        lease_claim_busy(&lease->claim, clock_now_ms(&client->clock), retry_ms);
     }
     return true;
 }
@@ -284,8 +203,8 @@ void client_lease_wake(struct cluster_client *client, const char *name)
     int64_t now_ms = clock_now_ms(&client->clock);
     map_each (e, &client->lease.held) {
         struct client_lease *lease = e->value;
-        if (!lease->held && (name == NULL || strcmp(name, e->key) == 0)) {
-            lease->ask_at_ms = now_ms;
+        if (name == NULL || strcmp(name, e->key) == 0) {
+            lease_claim_wake(&lease->claim, now_ms);
         }
     }
 }
@@ -294,11 +213,8 @@ void client_lease_disconnected(struct cluster_client *client)
 {
     map_each (e, &client->lease.held) {
         struct client_lease *lease = e->value;
-        // Whether the question arrived is not known and does not matter: nothing was granted that
-        // we know of. The term is kept, for the claim after ha-clusterd has come back.
         lease->asked_id = 0;
-        lease->ask_at_ms = 0;
-        error_clear(&lease->refusal);
+        lease_claim_disconnected(&lease->claim);
     }
 }
 

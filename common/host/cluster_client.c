@@ -21,6 +21,9 @@
 #include "common/host/loop.h"
 #include "common/host/paths.h"
 #include "common/host/protocol.h"
+#include "common/model/store_keys.h"
+
+enum { IS_FENCED_WAIT_MS = 2000 };
 
 static void client_disconnect(struct cluster_client *client);
 
@@ -370,6 +373,34 @@ void cluster_client_free(struct cluster_client *client)
 void cluster_client_freep(struct cluster_client **client)
 {
     cluster_client_free(*client);
+}
+
+int cluster_client_is_fenced(void *client, const char *node, bool *ret, struct error *err)
+{
+    struct arena *arena CLEANUP(arena_freep) = arena_new();
+    struct json *request = json_new_object(arena);
+    struct json *answer = NULL;
+    const char *name = arena_printf(arena, LEASE_AGENT_FORMAT, node);
+    json_put_string(request, "op", "leases");
+    int r = cluster_client_call(client, arena, request, IS_FENCED_WAIT_MS, &answer, err);
+    const struct json *leases = r == 0 ? json_find(answer, "leases") : NULL;
+    if (r < 0) {
+        return r;
+    }
+    bool is_fenced = false;
+    for (size_t i = 0; leases != NULL && i < leases->count; i++) {
+        const char *lease = json_find_string(leases->items[i], "name");
+        const char *owner = json_find_string(leases->items[i], "owner");
+        is_fenced = is_fenced || (lease != NULL && strcmp(lease, name) == 0 && owner != NULL &&
+                                  strcmp(owner, node) != 0);
+    }
+    *ret = is_fenced;
+    return 0;
+}
+
+struct cluster_client *cluster_client_of_store(struct store *store)
+{
+    return ((struct client_store_port *)store)->client;
 }
 
 struct store *cluster_client_store(struct cluster_client *client)

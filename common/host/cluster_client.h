@@ -39,6 +39,14 @@ int cluster_client_connect(struct cluster_client **ret, struct error *err) WARN_
 void cluster_client_free(struct cluster_client *client);
 void cluster_client_freep(struct cluster_client **client);
 
+// Whether another node has taken the node's agent lease, as this node's ha-clusterd knows it.
+// `client` is a struct cluster_client *, so that it can be handed on as a callback. -ENOTCONN and
+// the like.
+int cluster_client_is_fenced(void *client, const char *node, bool *ret,
+                             struct error *err) WARN_UNUSED;
+// The client whose store port this is.
+struct cluster_client *cluster_client_of_store(struct store *store) WARN_UNUSED;
+
 struct store *cluster_client_store(struct cluster_client *client) WARN_UNUSED;
 struct lease *cluster_client_lease(struct cluster_client *client) WARN_UNUSED;
 struct membership *cluster_client_membership(struct cluster_client *client) WARN_UNUSED;

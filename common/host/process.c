@@ -153,6 +153,15 @@ static void time_over(void *userdata)
     process_kill(process);
 }
 
+void process_limit(struct process *process, struct clock *clock, int64_t timeout_ms)
+{
+    if (timeout_ms > 0) {
+        loop_timer_set(process->timer, clock_now_ms(clock) + timeout_ms);
+    } else {
+        loop_timer_clear(process->timer);
+    }
+}
+
 // In the child, between fork and its work. Only what is needed is done, and failures end the child.
 static void child_prepare(const struct process_spec *spec, pid_t parent, int output_fd,
                           int input_fd)

@@ -51,6 +51,8 @@ int process_spawn(struct loop *loop, struct clock *clock, const struct process_s
                   struct process **ret, struct error *err) WARN_UNUSED;
 // Kills a child that still runs, with its group, without calling `ended`. NULL is fine.
 void process_free(struct process *process);
+// Another time limit, counted from now; 0: none.
+void process_limit(struct process *process, struct clock *clock, int64_t timeout_ms);
 // Kills it with its group; `ended` is called when it is gone.
 void process_kill(struct process *process);
 // Kills only the child itself, without waiting for anything: what it started is the caller's matter

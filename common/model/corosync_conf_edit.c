@@ -374,6 +374,10 @@ static void device_add(struct corosync_conf *conf, size_t at, const struct coros
         conf_add_key(conf, &at, "votes",
                      "1"); // with "lms" Corosync takes one less than the nodes have
     }
+    // The device gives up a silent node after 1.2 time-outs; a survivor waits for that, and longer
+    // than others may believe in the device. Corosync's own 10 s and 30 s make that a minute.
+    conf_add_key(conf, &at, "timeout", "4000");
+    conf_add_key(conf, &at, "sync_timeout", "8000");
     conf_add_open(conf, &at, "net");
     conf_add_key(conf, &at, "host", device->host);
     conf_add_key(conf, &at, "algorithm", device->algorithm);

@@ -19,6 +19,17 @@ struct guest *guest_new(struct arena *arena, const char *sid, const char *node)
     return guest;
 }
 
+struct guest *guest_clone(struct arena *arena, const struct guest *guest)
+{
+    struct guest *clone = guest_new(arena, guest->sid, guest->node);
+    clone->lock = arena_strdup(arena, guest->lock);
+    clone->arrival = arena_strdup(arena, guest->arrival);
+    map_each (e, &guest->config) {
+        map_put(&clone->config, e->key, arena_strdup(arena, e->value));
+    }
+    return clone;
+}
+
 static int guest_read_config(struct arena *arena, const struct json *json, struct map *config,
                              struct error *err)
 {
@@ -51,10 +62,12 @@ int guest_parse(struct arena *arena, const char *text, size_t size_bytes, struct
     const char *sid = NULL;
     const char *node = NULL;
     const char *lock = NULL;
+    const char *arrival = NULL;
     int r = json_parse(arena, text, size_bytes, &json, err);
     if (r < 0 || (r = json_get_string(json, "sid", &sid, err)) < 0 ||
         (r = json_get_string(json, "node", &node, err)) < 0 ||
-        (r = json_get_string_if(json, "lock", &lock, err)) < 0) {
+        (r = json_get_string_if(json, "lock", &lock, err)) < 0 ||
+        (r = json_get_string_if(json, "arrival", &arrival, err)) < 0) {
         return r;
     }
     if (sid_check(sid, err) < 0) {
@@ -65,6 +78,7 @@ int guest_parse(struct arena *arena, const char *text, size_t size_bytes, struct
     }
     struct guest *guest = guest_new(arena, sid, node);
     guest->lock = arena_strdup(arena, lock);
+    guest->arrival = arena_strdup(arena, arrival);
     r = guest_read_config(arena, json, &guest->config, err);
     if (r < 0) {
         return r;
@@ -79,6 +93,7 @@ char *guest_format(struct arena *arena, const struct guest *guest)
     json_put_string(json, "sid", guest->sid);
     json_put_string(json, "node", guest->node);
     json_put_string(json, "lock", guest->lock);
+    json_put_string(json, "arrival", guest->arrival);
     struct json *config = json_new_object(arena);
     map_each (e, &guest->config) {
         json_put_string(config, e->key, e->value);

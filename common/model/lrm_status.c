@@ -42,7 +42,8 @@ static int lrm_read_result(struct arena *arena, const char *uid, const struct js
     if (r < 0 || (r = json_get_string(json, "sid", &result->sid, err)) < 0 ||
         (r = json_get_string(json, "state", &state, err)) < 0 ||
         (r = json_get_int(json, "exit_code", INT32_MIN, INT32_MAX, &result->exit_code, err)) < 0 ||
-        (r = json_get_string_if(json, "reason", &result->reason, err)) < 0) {
+        (r = json_get_string_if(json, "reason", &result->reason, err)) < 0 ||
+        (r = json_get_string_if(json, "output", &result->output, err)) < 0) {
         return r;
     }
     if (sid_check(result->sid, err) < 0) {
@@ -122,6 +123,7 @@ static struct json *lrm_result_to_json(struct arena *arena, const struct lrm_res
     json_put_string(json, "state", svc_state_to_string(result->state));
     json_put_int(json, "exit_code", result->exit_code);
     json_put_string(json, "reason", result->reason);
+    json_put_string(json, "output", result->output);
     return json;
 }
 
@@ -145,7 +147,7 @@ static const char *lrm_text_copy(char **at, const char *text)
 
 struct lrm_result *lrm_result_clone(const struct lrm_result *result)
 {
-    const char *const texts[] = {result->uid, result->sid, result->reason};
+    const char *const texts[] = {result->uid, result->sid, result->reason, result->output};
     size_t size_bytes = sizeof(*result);
     for (size_t i = 0; i < ARRAY_SIZE(texts); i++) {
         size_bytes += texts[i] != NULL ? strlen(texts[i]) + 1 : 0;
@@ -156,6 +158,7 @@ struct lrm_result *lrm_result_clone(const struct lrm_result *result)
     copy->uid = lrm_text_copy(&at, result->uid);
     copy->sid = lrm_text_copy(&at, result->sid);
     copy->reason = lrm_text_copy(&at, result->reason);
+    copy->output = lrm_text_copy(&at, result->output);
     return copy;
 }
 
@@ -168,7 +171,7 @@ bool lrm_result_is_equal(const struct lrm_result *a, const struct lrm_result *b)
 {
     return a->state == b->state && a->exit_code == b->exit_code &&
            lrm_text_is_equal(a->uid, b->uid) && lrm_text_is_equal(a->sid, b->sid) &&
-           lrm_text_is_equal(a->reason, b->reason);
+           lrm_text_is_equal(a->reason, b->reason) && lrm_text_is_equal(a->output, b->output);
 }
 
 char *lrm_status_format(struct arena *arena, const struct lrm_status *status)

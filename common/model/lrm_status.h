@@ -56,6 +56,7 @@ struct lrm_result {
     enum svc_state state; // the command that was executed
     int64_t exit_code;    // enum lrm_code
     const char *reason;   // words for the operator when it failed, or NULL
+    const char *output;   // the last lines of what failed, or NULL
 };
 
 struct lrm_status {

@@ -10,6 +10,7 @@
 #include "common/base/error.h"
 #include "common/base/parse.h"
 #include "common/base/strbuf.h"
+#include "common/model/probe.h"
 #include "common/model/section_config.h"
 #include "common/model/sid.h"
 
@@ -24,15 +25,24 @@ enum resource_key {
     RESOURCE_KEY_GROUP,
     RESOURCE_KEY_MAX_RELOCATE,
     RESOURCE_KEY_MAX_RESTART,
+    RESOURCE_KEY_PROBE,
+    RESOURCE_KEY_PROBE_FAILURES,
+    RESOURCE_KEY_PROBE_INTERVAL,
+    RESOURCE_KEY_PROBE_TIMEOUT,
+    RESOURCE_KEY_RESTART_LIMIT,
+    RESOURCE_KEY_RESTART_WINDOW,
     RESOURCE_KEY_STATE,
     RESOURCE_KEY_MAX
 };
 ENUM_TABLE_DECLARE(resource_key);
 ENUM_TABLE(
-    resource_key,
-    RESOURCE_KEY_MAX, [RESOURCE_KEY_COMMENT] = "comment", [RESOURCE_KEY_FAILBACK] = "failback",
-    [RESOURCE_KEY_GROUP] = "group", [RESOURCE_KEY_MAX_RELOCATE] = "max_relocate",
-    [RESOURCE_KEY_MAX_RESTART] = "max_restart", [RESOURCE_KEY_STATE] = "state");
+    resource_key, RESOURCE_KEY_MAX, [RESOURCE_KEY_COMMENT] = "comment",
+    [RESOURCE_KEY_FAILBACK] = "failback", [RESOURCE_KEY_GROUP] = "group",
+    [RESOURCE_KEY_MAX_RELOCATE] = "max_relocate", [RESOURCE_KEY_MAX_RESTART] = "max_restart",
+    [RESOURCE_KEY_PROBE] = "probe", [RESOURCE_KEY_PROBE_FAILURES] = "probe_failures",
+    [RESOURCE_KEY_PROBE_INTERVAL] = "probe_interval",
+    [RESOURCE_KEY_PROBE_TIMEOUT] = "probe_timeout", [RESOURCE_KEY_RESTART_LIMIT] = "restart_limit",
+    [RESOURCE_KEY_RESTART_WINDOW] = "restart_window", [RESOURCE_KEY_STATE] = "state");
 
 struct resource *resource_new(struct arena *arena, const char *sid)
 {
@@ -42,7 +52,64 @@ struct resource *resource_new(struct arena *arena, const char *sid)
     resource->failback = true;
     resource->max_restart = RESOURCE_TRIES_DEFAULT;
     resource->max_relocate = RESOURCE_TRIES_DEFAULT;
+    resource->probe_interval_s = RESOURCE_PROBE_INTERVAL_S;
+    resource->probe_timeout_s = RESOURCE_PROBE_TIMEOUT_S;
+    resource->probe_failures = RESOURCE_PROBE_FAILURES;
+    resource->restart_window_s = RESOURCE_RESTART_WINDOW_S;
     return resource;
+}
+
+// An option that is a number.
+struct resource_number {
+    int64_t *value;
+    bool *has;
+    int64_t min, max, fallback;
+};
+
+// False: the key is none of these.
+static bool resource_number_of(struct resource *resource, enum resource_key key,
+                               struct resource_number *ret)
+{
+    switch (key) {
+    case RESOURCE_KEY_MAX_RELOCATE:
+        *ret = (struct resource_number){&resource->max_relocate, &resource->has_max_relocate, 0,
+                                        RESOURCE_TRIES_MAX, RESOURCE_TRIES_DEFAULT};
+        return true;
+    case RESOURCE_KEY_MAX_RESTART:
+        *ret = (struct resource_number){&resource->max_restart, &resource->has_max_restart, 0,
+                                        RESOURCE_TRIES_MAX, RESOURCE_TRIES_DEFAULT};
+        return true;
+    case RESOURCE_KEY_PROBE_FAILURES:
+        *ret = (struct resource_number){&resource->probe_failures, &resource->has_probe_failures, 1,
+                                        RESOURCE_PROBE_FAILURES_MAX, RESOURCE_PROBE_FAILURES};
+        return true;
+    case RESOURCE_KEY_PROBE_INTERVAL:
+        *ret =
+            (struct resource_number){&resource->probe_interval_s, &resource->has_probe_interval, 1,
+                                     RESOURCE_PROBE_INTERVAL_MAX_S, RESOURCE_PROBE_INTERVAL_S};
+        return true;
+    case RESOURCE_KEY_PROBE_TIMEOUT:
+        *ret = (struct resource_number){&resource->probe_timeout_s, &resource->has_probe_timeout, 1,
+                                        RESOURCE_PROBE_TIMEOUT_MAX_S, RESOURCE_PROBE_TIMEOUT_S};
+        return true;
+    case RESOURCE_KEY_RESTART_LIMIT:
+        *ret = (struct resource_number){&resource->restart_limit, &resource->has_restart_limit, 0,
+                                        RESOURCE_RESTART_LIMIT_MAX, 0};
+        return true;
+    case RESOURCE_KEY_RESTART_WINDOW:
+        *ret =
+            (struct resource_number){&resource->restart_window_s, &resource->has_restart_window, 1,
+                                     RESOURCE_RESTART_WINDOW_MAX_S, RESOURCE_RESTART_WINDOW_S};
+        return true;
+    case RESOURCE_KEY_COMMENT:
+    case RESOURCE_KEY_FAILBACK:
+    case RESOURCE_KEY_GROUP:
+    case RESOURCE_KEY_PROBE:
+    case RESOURCE_KEY_STATE:
+    case RESOURCE_KEY_MAX:
+        break;
+    }
+    return false;
 }
 
 static int resource_find_key(const char *key, enum resource_key *ret_key, struct error *err)
@@ -70,14 +137,27 @@ static int resource_set_state(struct resource *resource, const char *value, stru
     return 0;
 }
 
-static int resource_set_tries(const char *key, const char *value, int64_t *tries, bool *has_tries,
+static int resource_set_number(const char *key, const char *value,
+                               const struct resource_number *number, struct error *err)
+{
+    if (parse_int64(value, number->min, number->max, number->value) < 0) {
+        return error_set(err, -EINVAL,
+                         "key '%s': expected a whole number from %" PRId64 " to %" PRId64
+                         ", not '%s'",
+                         key, number->min, number->max, value);
+    }
+    *number->has = true;
+    return 0;
+}
+
+static int resource_set_probe(struct arena *arena, struct resource *resource, const char *value,
                               struct error *err)
 {
-    if (parse_int64(value, 0, RESOURCE_TRIES_MAX, tries) < 0) {
-        return error_set(err, -EINVAL, "key '%s': expected a whole number from 0 to %d, not '%s'",
-                         key, RESOURCE_TRIES_MAX, value);
+    struct probe probe;
+    if (probe_parse(arena, value, &probe, err) < 0) {
+        return error_prefix(err, "key 'probe'");
     }
-    *has_tries = true;
+    resource->probe = arena_strdup(arena, value);
     return 0;
 }
 
@@ -96,9 +176,13 @@ int resource_set(struct arena *arena, struct resource *resource, const char *key
                  struct error *err)
 {
     enum resource_key which = RESOURCE_KEY_MAX;
+    struct resource_number number;
     int r = resource_find_key(key, &which, err);
     if (r < 0) {
         return r;
+    }
+    if (resource_number_of(resource, which, &number)) {
+        return resource_set_number(key, value, &number, err);
     }
     switch (which) {
     case RESOURCE_KEY_COMMENT:
@@ -116,14 +200,17 @@ int resource_set(struct arena *arena, struct resource *resource, const char *key
         }
         resource->group = arena_strdup(arena, value);
         return 0;
-    case RESOURCE_KEY_MAX_RELOCATE:
-        return resource_set_tries(key, value, &resource->max_relocate, &resource->has_max_relocate,
-                                  err);
-    case RESOURCE_KEY_MAX_RESTART:
-        return resource_set_tries(key, value, &resource->max_restart, &resource->has_max_restart,
-                                  err);
+    case RESOURCE_KEY_PROBE:
+        return resource_set_probe(arena, resource, value, err);
     case RESOURCE_KEY_STATE:
         return resource_set_state(resource, value, err);
+    case RESOURCE_KEY_MAX_RELOCATE: // numbers, see above
+    case RESOURCE_KEY_MAX_RESTART:
+    case RESOURCE_KEY_PROBE_FAILURES:
+    case RESOURCE_KEY_PROBE_INTERVAL:
+    case RESOURCE_KEY_PROBE_TIMEOUT:
+    case RESOURCE_KEY_RESTART_LIMIT:
+    case RESOURCE_KEY_RESTART_WINDOW:
     case RESOURCE_KEY_MAX:
         break;
     }
@@ -133,9 +220,15 @@ int resource_set(struct arena *arena, struct resource *resource, const char *key
 int resource_unset(struct resource *resource, const char *key, struct error *err)
 {
     enum resource_key which = RESOURCE_KEY_MAX;
+    struct resource_number number;
     int r = resource_find_key(key, &which, err);
     if (r < 0) {
         return r;
+    }
+    if (resource_number_of(resource, which, &number)) {
+        *number.value = number.fallback;
+        *number.has = false;
+        return 0;
     }
     switch (which) {
     case RESOURCE_KEY_COMMENT:
@@ -148,18 +241,20 @@ int resource_unset(struct resource *resource, const char *key, struct error *err
     case RESOURCE_KEY_GROUP:
         resource->group = NULL;
         break;
-    case RESOURCE_KEY_MAX_RELOCATE:
-        resource->max_relocate = RESOURCE_TRIES_DEFAULT;
-        resource->has_max_relocate = false;
-        break;
-    case RESOURCE_KEY_MAX_RESTART:
-        resource->max_restart = RESOURCE_TRIES_DEFAULT;
-        resource->has_max_restart = false;
+    case RESOURCE_KEY_PROBE:
+        resource->probe = NULL;
         break;
     case RESOURCE_KEY_STATE:
         resource->state = REQUEST_STATE_STARTED;
         resource->has_state = false;
         break;
+    case RESOURCE_KEY_MAX_RELOCATE: // numbers, see above
+    case RESOURCE_KEY_MAX_RESTART:
+    case RESOURCE_KEY_PROBE_FAILURES:
+    case RESOURCE_KEY_PROBE_INTERVAL:
+    case RESOURCE_KEY_PROBE_TIMEOUT:
+    case RESOURCE_KEY_RESTART_LIMIT:
+    case RESOURCE_KEY_RESTART_WINDOW:
     case RESOURCE_KEY_MAX:
         break;
     }
@@ -217,13 +312,16 @@ void resource_format(const struct resource *resource, struct strbuf *out)
     if (resource->group != NULL) {
         section_format_property(out, "group", resource->group);
     }
-    if (resource->has_max_relocate) {
-        section_format_property(out, "max_relocate",
-                                arena_printf(arena, "%" PRId64, resource->max_relocate));
-    }
-    if (resource->has_max_restart) {
-        section_format_property(out, "max_restart",
-                                arena_printf(arena, "%" PRId64, resource->max_restart));
+    // All that are left, in the order of their names, but the state, which is the last.
+    struct resource copy = *resource;
+    for (enum resource_key key = RESOURCE_KEY_MAX_RELOCATE; key < RESOURCE_KEY_STATE; key++) {
+        struct resource_number number;
+        if (key == RESOURCE_KEY_PROBE && resource->probe != NULL) {
+            section_format_property(out, "probe", resource->probe);
+        } else if (resource_number_of(&copy, key, &number) && *number.has) {
+            section_format_property(out, resource_key_to_string(key),
+                                    arena_printf(arena, "%" PRId64, *number.value));
+        }
     }
     if (resource->has_state) {
         section_format_property(out, "state", request_state_to_string(resource->state));

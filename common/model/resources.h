@@ -24,6 +24,18 @@ enum request_state {
 ENUM_TABLE_DECLARE(request_state);
 
 enum { RESOURCE_TRIES_DEFAULT = 1, RESOURCE_COMMENT_MAX = 4096, RESOURCE_TRIES_MAX = 1000 };
+// Probes and the limit of restarts, see struct resource.
+enum {
+    RESOURCE_PROBE_INTERVAL_S = 10,
+    RESOURCE_PROBE_INTERVAL_MAX_S = 3600,
+    RESOURCE_PROBE_TIMEOUT_S = 5,
+    RESOURCE_PROBE_TIMEOUT_MAX_S = 30,
+    RESOURCE_PROBE_FAILURES = 3,
+    RESOURCE_PROBE_FAILURES_MAX = 100,
+    RESOURCE_RESTART_LIMIT_MAX = 30,
+    RESOURCE_RESTART_WINDOW_S = 600,
+    RESOURCE_RESTART_WINDOW_MAX_S = 7 * 24 * 3600,
+};
 
 struct resource {
     const char *sid;
@@ -33,13 +45,22 @@ struct resource {
     int64_t max_restart;
     int64_t max_relocate;
     const char *comment; // NULL: none; decoded
+    const char *probe;   // how its health is asked (common/model/probe.h); NULL: it is not
+    int64_t probe_interval_s, probe_timeout_s;
+    int64_t probe_failures; // so many in a row, and it is restarted
+    // More restarts than this within the window count as a failure on the node. 0: no limit.
+    int64_t restart_limit;
+    int64_t restart_window_s;
     // Which keys the text has: "config" prints values as stored, without filling in defaults.
     bool has_state, has_failback, has_max_restart, has_max_relocate;
+    bool has_probe_interval, has_probe_timeout, has_probe_failures;
+    bool has_restart_limit, has_restart_window;
 };
 
 // A resource with all defaults, in the arena.
 struct resource *resource_new(struct arena *arena, const char *sid) WARN_UNUSED;
-// Sets one option from its text: state, group, failback, max_restart, max_relocate, comment.
+// Sets one option from its text: state, group, failback, max_restart, max_relocate, comment,
+// probe, probe_interval, probe_timeout, probe_failures, restart_limit, restart_window.
 // -EINVAL with key and allowed values when the key is unknown or the value is not allowed; then
 // nothing changed.
 int resource_set(struct arena *arena, struct resource *resource, const char *key, const char *value,

@@ -110,6 +110,8 @@ int service_from_json(struct arena *arena, const char *sid, const struct json *j
         (r = service_read_node(json, "target", &service->target, err)) < 0 ||
         (r = service_read_node(json, "maintenance_node", &service->maintenance_node, err)) < 0 ||
         (r = json_get_string_if(json, "uid", &service->uid, err)) < 0 ||
+        (r = json_get_string_if(json, "error", &service->error, err)) < 0 ||
+        (r = json_get_string_if(json, "output", &service->output, err)) < 0 ||
         (r = json_get_int_if(json, "timeout", 0, INT32_MAX, &service->timeout_s, err)) < 0 ||
         (r = json_get_bool_if(json, "running", &service->running, err)) < 0 ||
         (r = json_get_bool_if(json, "unguarded", &service->unguarded, err)) < 0 ||
@@ -129,6 +131,8 @@ struct json *service_to_json(struct arena *arena, const struct service *service)
     json_put_string(json, "uid", service->uid);
     json_put_string(json, "target", service->target);
     json_put_string(json, "maintenance_node", service->maintenance_node);
+    json_put_string(json, "error", service->error);
+    json_put_string(json, "output", service->output);
     if (service->timeout_s != SERVICE_TIMEOUT_NONE) {
         json_put_int(json, "timeout", service->timeout_s);
     }

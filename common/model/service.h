@@ -59,9 +59,12 @@ struct service {
     const char **failed_nodes; // in the order of failure, may repeat
     size_t failed_nodes_count;
     const char *maintenance_node; // where to return after maintenance, or NULL
+    const char *error;            // why it is in error, in words, or NULL
+    const char *output;           // the last lines of what failed then, or NULL
 };
 
-// Keys: state node uid target timeout cmd running failed_nodes maintenance_node. Unknown keys are
+// Keys: state node uid target timeout cmd running failed_nodes maintenance_node error
+// output. Unknown keys are
 // ignored.
 int service_parse(struct arena *arena, const char *sid, const char *text, size_t size_bytes,
                   struct service **ret, struct error *err) WARN_UNUSED;

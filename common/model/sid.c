@@ -45,6 +45,63 @@ static bool sid_is_guest_number(const char *name)
     return name[0] != '0' && strlen(name) >= 2 && strspn(name, "0123456789") == strlen(name);
 }
 
+static bool sid_is_in(char c, const char *others)
+{
+    return sid_is_letter(c) || sid_is_digit(c) || (c != '\0' && strchr(others, c) != NULL);
+}
+
+// Names of the service manager's units, of services only: other units have no processes to keep.
+static bool sid_is_unit_name(const char *name)
+{
+    static const char suffix[] = ".service";
+    size_t length = strlen(name);
+    size_t suffix_length = strlen(suffix);
+    if (length <= suffix_length || strcmp(name + length - suffix_length, suffix) != 0) {
+        return false;
+    }
+    for (size_t i = 0; i < length; i++) {
+        if (!sid_is_in(name[i], ":-_.\\@")) {
+            return false;
+        }
+    }
+    // A template is no service: only its instances can be started.
+    return name[0] != '@' && name[length - suffix_length - 1] != '@';
+}
+
+static bool sid_is_ocf_name(const char *name)
+{
+    bool good = sid_is_in(name[0], "_");
+    for (size_t i = 1; good && name[i] != '\0'; i++) {
+        good = sid_is_in(name[i], "._-");
+    }
+    return good;
+}
+
+// These names are parts of file names, of control groups and of other programs' environment.
+static int sid_check_name(const char *sid, const char *name, struct error *err)
+{
+    bool is_guest = strncmp(sid, "ct:", 3) == 0 || strncmp(sid, "vm:", 3) == 0;
+    if (is_guest && !sid_is_guest_number(name)) {
+        return error_set(
+            err, -EINVAL,
+            "invalid service id '%s': expected a number of at least two digits after '%.2s:'", sid,
+            sid);
+    }
+    if (strncmp(sid, "unit:", 5) == 0 && !sid_is_unit_name(name)) {
+        return error_set(err, -EINVAL,
+                         "invalid service id '%s': expected the name of a unit after 'unit:', such "
+                         "as 'unit:nginx.service'",
+                         sid);
+    }
+    if (strncmp(sid, "ocf:", 4) == 0 && !sid_is_ocf_name(name)) {
+        return error_set(err, -EINVAL,
+                         "invalid service id '%s': expected letters, digits, '.', '_' and '-' "
+                         "after 'ocf:', and no sign at the start",
+                         sid);
+    }
+    return 0;
+}
+
 int sid_check(const char *sid, struct error *err)
 {
     size_t type_length = sid_type_length(sid);
@@ -53,14 +110,7 @@ int sid_check(const char *sid, struct error *err)
         !sid_is_visible(name)) {
         return error_set(err, -EINVAL, "invalid service id '%s': expected <type>:<name>", sid);
     }
-    bool is_guest = strncmp(sid, "ct:", 3) == 0 || strncmp(sid, "vm:", 3) == 0;
-    if (is_guest && !sid_is_guest_number(name)) {
-        return error_set(
-            err, -EINVAL,
-            "invalid service id '%s': expected a number of at least two digits after '%.2s:'", sid,
-            sid);
-    }
-    return 0;
+    return sid_check_name(sid, name, err);
 }
 
 const char *sid_type(struct arena *arena, const char *sid)

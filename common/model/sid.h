@@ -11,9 +11,10 @@ struct error;
 
 enum { SID_MAX = 255, NODE_NAME_MAX = 63 };
 
-// A service id is "<type>:<name>": type [a-z]+, name without white space; for ct and vm the name is
-// a number of at least two digits that does not start with 0. Returns 0 or -EINVAL with the allowed
-// form.
+// A service id is "<type>:<name>": type [a-z]+, name without white space. For ct and vm the name is
+// a number of at least two digits that does not start with 0; for unit a unit's name that ends in
+// ".service"; for ocf letters, digits, '.', '_', '-', the first a letter, digit or '_'. Returns 0
+// or -EINVAL with the allowed form.
 int sid_check(const char *sid, struct error *err) WARN_UNUSED;
 // "ct" of "ct:100", in the arena. The sid must have passed sid_check().
 const char *sid_type(struct arena *arena, const char *sid) WARN_UNUSED;

@@ -20,11 +20,14 @@
 //   live/lrm/<node>     JSON                an LRM's status                   lrm_status.h
 //   live/result/<node>/<sid>  JSON          how its last task for a service ended   lrm_status.h
 //   live/load/<node>    JSON                what a node can carry, and carries  node_load.h
+//   live/storage/<node> JSON                how a node finds its storages        storage_state.h
 //   live/fence/<device> JSON                the last test of a fence device   fence_trial.h
 //   live/version/<node> text                the version of the software there
 //   live/profile/<node> text                the timing profile that the node runs with
 //   live/corosync/<node>  JSON {"config_version"}  of the corosync.conf that the node has on disk
 //   live/disk/<node>    low, full or slow   the disk below the store there; absent: it is well
+//   live/move/<sid>     JSON                a live move that is offered to another node vm_offer.h
+//   live/arrival/<sid>  JSON                and how far that node is with it
 //   live/inquiry        text                an id: all nodes are asked to examine themselves,
 //   live/check/<node>   JSON                and this is what they found     cluster/self_report.h
 #pragma once
@@ -48,6 +51,7 @@
 #define STORE_PREFIX_LRM           "live/lrm/"
 #define STORE_PREFIX_RESULT        "live/result/"
 #define STORE_PREFIX_LOAD          "live/load/"
+#define STORE_PREFIX_LIVE_STORAGE  "live/storage/"
 #define STORE_PREFIX_FENCE_SECRET  "secret/fence/"
 #define STORE_PREFIX_LIVE_FENCE    "live/fence/"
 #define STORE_PREFIX_NODE_VERSION  "live/version/"
@@ -55,9 +59,12 @@
 #define STORE_PREFIX_LIVE_PROFILE  "live/profile/"
 #define STORE_PREFIX_LIVE_DISK     "live/disk/"
 #define STORE_PREFIX_LIVE_CHECK    "live/check/"
+#define STORE_PREFIX_LIVE_MOVE     "live/move/"
+#define STORE_PREFIX_LIVE_ARRIVAL  "live/arrival/"
 #define STORE_PREFIX_VOLATILE      "live/"
 
 // Lease names, as the reference system has them.
 #define LEASE_MANAGER      "ha_manager_lock"
 #define LEASE_AGENT_FORMAT "ha_agent_%s_lock" // node
 #define LEASE_AGENT_PREFIX "ha_agent_"        // of all of them
+#define LEASE_AGENT_SUFFIX "_lock"            // likewise

@@ -16,6 +16,12 @@ struct agent_ops {
     // Does it run here? Proved by its processes, not by what a runtime's state file says.
     int (*check)(struct agent *agent, const struct guest *guest, bool *ret_running,
                  struct error *err);
+    // Whether what runs also works, after check said that it runs: 0, or -errno with words, and
+    // then it is stopped and started again. NULL: what runs, works.
+    int (*health)(struct agent *agent, const struct guest *guest, struct error *err);
+    // How long one job for it may take at most, in milliseconds, made of its verbs' own limits:
+    // then the worker is killed. NULL: as long as any.
+    int64_t (*limit_ms)(struct agent *agent, const struct guest *guest);
     // Starts it and returns when it runs. -EBUSY: the guest is locked.
     int (*start)(struct agent *agent, const struct guest *guest, struct error *err);
     // Stops it: gracefully for timeout_s, then hard; 0 is hard at once. Returns 0 only when nothing
@@ -31,8 +37,12 @@ struct agent_ops {
     // its last step.
     int (*move)(struct agent *agent, const struct guest *guest, const char *target, bool online,
                 struct error *err);
+    // The other side of a live move: receives what another node's move offers to this one, and
+    // returns when it runs here. NULL: it cannot be moved live.
+    int (*receive)(struct agent *agent, const char *sid, struct error *err);
 };
 
 struct agent {
     const struct agent_ops *ops;
+    const char *output; // the last lines that the verb which failed last has printed; NULL: none
 };

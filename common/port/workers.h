@@ -24,14 +24,20 @@ struct job {
     const char *target;
     int64_t timeout_s; // SERVICE_TIMEOUT_NONE: the default
     bool kill;         // whatever is left of it here is killed, wherever its place is
+    bool heal;         // should its probe fail, it is restarted; else that is only told
 };
+
+enum job_probe { JOB_PROBE_NONE, JOB_PROBE_GOOD, JOB_PROBE_BAD };
 
 struct job_result {
     const char *sid;
     const char *uid;
     enum svc_state state;
-    int64_t exit_code;  // enum lrm_code
-    const char *reason; // or NULL
+    int64_t exit_code;    // enum lrm_code
+    const char *reason;   // or NULL
+    const char *output;   // the last lines that a failed verb printed; NULL: none
+    enum job_probe probe; // what the service's probe said, when there is one
+    bool restarted;       // it ran and did not work, so it was stopped and started
 };
 
 struct job_results {

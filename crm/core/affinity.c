@@ -194,10 +194,10 @@ struct affinity_binder {
     struct pointer_table items; // struct affinity_entry * → struct item *
 };
 
-// The online nodes of the highest priority, those left out that are in `without`.
-static void affinity_prefer(const struct master_round *round, const struct map *nodes,
-                            const struct node_set *without, struct node_set *preferred)
+struct node_set affinity_prefer(const struct master_round *round, const struct map *nodes,
+                                const struct node_set *without)
 {
+    struct node_set preferred = {{0}};
     int64_t highest = INT64_MIN;
     map_each (entry, nodes) {
         const struct rule_node *named = entry->value;
@@ -207,12 +207,13 @@ static void affinity_prefer(const struct master_round *round, const struct map *
         }
         if (named->priority > highest) {
             highest = named->priority;
-            *preferred = (struct node_set){{0}};
+            preferred = (struct node_set){{0}};
         }
         if (named->priority == highest) {
-            node_set_add(preferred, node);
+            node_set_add(&preferred, node);
         }
     }
+    return preferred;
 }
 
 static void affinity_resolve(const struct master_round *round, const struct map *nodes,
@@ -225,8 +226,8 @@ static void affinity_resolve(const struct master_round *round, const struct map 
             node_set_add(&sets->allowed, node);
         }
     }
-    affinity_prefer(round, nodes, &round->held, &sets->preferred);
-    affinity_prefer(round, nodes, &none, &sets->preferred_held);
+    sets->preferred = affinity_prefer(round, nodes, &round->held);
+    sets->preferred_held = affinity_prefer(round, nodes, &none);
 }
 
 static const struct affinity_sets *affinity_get_sets(struct affinity_binder *binder,
@@ -264,6 +265,7 @@ static void affinity_bind_item(struct affinity_binder *binder, const struct affi
     if (entry->has_nodes) {
         assert(entry->nodes.count > 0); // a rule without nodes is none
         const struct affinity_sets *sets = affinity_get_sets(binder, &entry->nodes);
+        bound->nodes = &entry->nodes;
         bound->allowed = sets->allowed;
         bound->preferred = sets->preferred;
         bound->preferred_held = sets->preferred_held;

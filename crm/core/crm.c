@@ -310,11 +310,15 @@ static void crm_arm(const struct crm_call *call)
         return;
     }
     const struct manager_status *status = call->input->documents->status;
-    if (!crm->disarmed && status->disarm != DISARM_MODE_NONE && status->disarmed) {
+    bool stored = status->disarm != DISARM_MODE_NONE && status->disarmed;
+    if (!crm->disarmed && stored) {
         crm->disarmed = true;
         (void)crm_tell(call->input->arena, call->output, EVENT_LEVEL_INFO, "crm-disarmed");
     }
     if (crm->disarmed) {
+        if (stored) { // also when the answer to that write was lost, and nothing came after it
+            crm_close_watchdog(call);
+        }
         return;
     }
     int64_t deadline_ms = call->input->now_ms + crm->timing.authority_ms;

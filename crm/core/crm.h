@@ -47,9 +47,11 @@ struct crm_result {
 // What the store has about one service id.
 struct crm_slot {
     const char *sid;
-    const struct resource *resource;  // NULL: not under HA
-    const char *guest_node;           // NULL: there is no such guest
-    const char *guest_lock;           // NULL: not locked
+    const struct resource *resource; // NULL: not under HA
+    const char *guest_node;          // NULL: there is no such guest
+    const char *guest_lock;          // NULL: not locked
+    const char *const *storages;     // that its volumes are on, defined or not; ascending
+    size_t storages_count;
     const struct service *record;     // NULL: the master does not know it
     const struct crm_result *results; // ascending by node: mostly one
     size_t results_count;
@@ -75,7 +77,9 @@ struct crm_documents {
     const struct manager_status *status; // never NULL; empty when there is none yet
     bool status_unreadable;              // there is one, it cannot be read, and it never could
     struct map lrms;                     // node → const struct lrm_status *
-    struct map versions; // node → const char *: version of the software there, where known
+    struct map versions;       // node → const char *: version of the software there, where known
+    struct map storages;       // id → const struct storage *
+    struct map storage_states; // node → const struct map *: id → struct storage_state *
     const struct crm_command *commands; // in the order they were given
     size_t commands_count;
     const struct options *options;    // never NULL

@@ -10,6 +10,7 @@
 
 #include "common/base/alloc.h"
 #include "common/base/arena.h"
+#include "common/base/planted.h"
 #include "common/model/fence_config.h"
 #include "common/port/fence.h"
 
@@ -276,6 +277,10 @@ enum fence_plan_news fence_plan_take(struct fence_plan *plan, const struct fence
     assert(attempt->active); // else it would be stale
     alloc_freep(&order->evidence);
     order->evidence = alloc_strdup(result->evidence != NULL ? result->evidence : "off");
+    if (planted_is(PLANTED_DEVICE_BELIEVED)) {
+        order->state = FENCE_ORDER_OFF;
+        return FENCE_PLAN_NEWS_OFF;
+    }
     switch (result->verdict) {
     case FENCE_VERDICT_OFF:
         order->state = FENCE_ORDER_OFF;

@@ -21,6 +21,7 @@
 #include "crm/core/node_state.h"
 #include "crm/core/rebalance.h"
 #include "crm/core/service_step.h"
+#include "crm/core/storage_reach.h"
 #include "crm/core/usage.h"
 
 enum {
@@ -226,6 +227,7 @@ static bool manager_prepare(struct master_round *round)
     affinity_update(round);
     affinity_apply_groups(round);
     affinity_bind(round);
+    storage_reach_bind(round);
     commands_process(round);
     if (round->disarm != DISARM_MODE_NONE) {
         if (disarm_process(round)) {

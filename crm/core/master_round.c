@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "common/base/arena.h"
+#include "common/base/planted.h"
 #include "common/model/fence_config.h"
 #include "common/model/timing.h"
 #include "crm/core/manager.h"
@@ -290,6 +291,10 @@ struct master_round *master_round_new(struct manager *manager, const struct crm_
 
 bool master_round_is_online(const struct master_round *round, int node)
 {
+    if (planted_is(PLANTED_MAINTENANCE_IGNORED) && node != NODE_NONE &&
+        round->nodes[node].state == NODE_STATE_MAINTENANCE) {
+        return true;
+    }
     return node != NODE_NONE && round->nodes[node].present &&
            round->nodes[node].state == NODE_STATE_ONLINE;
 }
@@ -506,6 +511,7 @@ static bool service_is_equal(const struct service *a, const struct service *b)
         a->timeout_s != b->timeout_s || !service_command_is_equal(&a->cmd, &b->cmd) ||
         a->running != b->running || a->unguarded != b->unguarded ||
         !round_is_same(a->maintenance_node, b->maintenance_node) ||
+        !round_is_same(a->error, b->error) || !round_is_same(a->output, b->output) ||
         a->failed_nodes_count != b->failed_nodes_count) {
         return false;
     }

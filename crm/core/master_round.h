@@ -75,6 +75,7 @@ struct item {
     int counted_node;       // where the usage model counts it
     int counted_target;
     const struct item_affinity *affinity; // rules that concern it, or NULL
+    const struct node_set *unreachable;   // nodes without its storages; NULL: none
 };
 
 struct master_round {

@@ -43,6 +43,13 @@ static inline bool node_set_is_empty(const struct node_set *set)
     return any == 0;
 }
 
+static inline void node_set_unite(struct node_set *set, const struct node_set *other)
+{
+    for (size_t i = 0; i < NODE_SET_WORDS; i++) {
+        set->words[i] |= other->words[i];
+    }
+}
+
 static inline void node_set_subtract(struct node_set *set, const struct node_set *other)
 {
     for (size_t i = 0; i < NODE_SET_WORDS; i++) {

@@ -8,14 +8,35 @@
 #include <string.h>
 
 #include "common/base/arena.h"
+#include "common/base/planted.h"
 #include "crm/core/affinity.h"
 #include "crm/core/master_round.h"
 #include "crm/core/usage.h"
 
+// The same for a service whose storages are not everywhere: what is unreachable is not there for it
+// at all, so that a rule's next priority counts.
+static void placement_get_reachable(const struct master_round *round, const struct item *item,
+                                    struct node_set *ret_allowed, struct node_set *ret_preferred)
+{
+    bool ruled = item->affinity != NULL && item->affinity->has_nodes;
+    struct node_set without = round->held;
+    node_set_unite(&without, item->unreachable);
+    *ret_allowed = ruled ? item->affinity->allowed : round->online;
+    node_set_subtract(ret_allowed, item->unreachable);
+    *ret_preferred =
+        ruled ? affinity_prefer(round, item->affinity->nodes, &without) : round->online;
+    node_set_subtract(ret_preferred, &without);
+}
+
 void placement_get_nodes(const struct master_round *round, const struct item *item,
                          struct node_set *ret_allowed, struct node_set *ret_preferred)
 {
-    if (item->affinity == NULL || !item->affinity->has_nodes) {
+    if (item->unreachable != NULL) {
+        placement_get_reachable(round, item, ret_allowed, ret_preferred);
+        return;
+    }
+    bool ignored = item->record->state == SVC_STATE_RECOVERY && planted_is(PLANTED_RULE_IGNORED);
+    if (item->affinity == NULL || !item->affinity->has_nodes || ignored) {
         *ret_allowed = round->online;
         *ret_preferred = round->online;
         node_set_subtract(ret_preferred, &round->held);
@@ -29,7 +50,13 @@ void placement_get_nodes(const struct master_round *round, const struct item *it
 static struct node_set placement_get_all(const struct master_round *round, const struct item *item)
 {
     bool ruled = item->affinity != NULL && item->affinity->has_nodes;
-    return ruled ? item->affinity->preferred_held : round->online;
+    if (item->unreachable == NULL) {
+        return ruled ? item->affinity->preferred_held : round->online;
+    }
+    struct node_set all =
+        ruled ? affinity_prefer(round, item->affinity->nodes, item->unreachable) : round->online;
+    node_set_subtract(&all, item->unreachable);
+    return all;
 }
 
 void placement_get_separate(const struct item *item, struct node_set *ret_separate)

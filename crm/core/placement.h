@@ -18,7 +18,8 @@ enum placement_preference {
 int placement_choose(struct master_round *round, const struct item *item,
                      enum placement_preference preference) WARN_UNUSED;
 // The nodes that the node rule allows and prefers among those that are online; without one, all
-// that are. Nodes that are held off are allowed, but not preferred.
+// that are. Nodes that are held off are allowed, but not preferred; those without its storages are
+// neither.
 void placement_get_nodes(const struct master_round *round, const struct item *item,
                          struct node_set *ret_allowed, struct node_set *ret_preferred);
 // The nodes that services in negative affinity with the item are on or go to.

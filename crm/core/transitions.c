@@ -25,6 +25,7 @@
     ROW(STARTED, FREEZE, "its LRM restarts, or disarmed in mode freeze")                           \
     ROW(REQUEST_STOP, STOPPED, "stopped")                                                          \
     ROW(REQUEST_STOP, ERROR, "could not be stopped")                                               \
+    ROW(REQUEST_STOP, RELOCATE, "its guest is on another node than recorded")                      \
     ROW(REQUEST_STOP, FENCE, "no result and its node is offline for too long")                     \
     ROW(REQUEST_STOP, FREEZE, "its LRM restarts, or disarmed in mode freeze")                      \
     ROW(STOPPED, MIGRATE, "a command")                                                             \

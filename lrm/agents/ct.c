@@ -32,6 +32,7 @@
 #include "lrm/agents/ct_config.h"
 #include "lrm/agents/ct_lxc.h"
 #include "lrm/agents/volume.h"
+#include "lrm/agents/volume_claim.h"
 
 enum {
     CT_LOCK_WAIT_MS = 10000,
@@ -50,6 +51,8 @@ struct ct_agent {
     struct store *store;
     uint64_t lease_term;
     int64_t stop_timeout_s;
+    int (*is_fenced)(void *userdata, const char *node, bool *ret, struct error *err);
+    void *is_fenced_userdata;
 };
 
 // One verb at work.
@@ -61,6 +64,8 @@ struct ct_task {
     const char *lxc_path; // canonical: LXC's state is bound to its spelling
     struct ct_cgroup_places places;
     int lock_fd; // -1: not held
+    const char
+        *shared; // its file system on a storage that other nodes use as well; NULL: it is not
 };
 
 static int64_t ct_now_ms(void)
@@ -93,6 +98,12 @@ static int ct_find_lxc_path(struct arena *arena, const char **ret, struct error 
     }
     *ret = arena_strdup(arena, real);
     return 0;
+}
+
+static void ct_wait(void *userdata, int64_t ms)
+{
+    (void)userdata;
+    ct_sleep_ms(ms);
 }
 
 static int ct_task_begin(struct ct_task *task, struct agent *agent, const struct guest *guest,
@@ -228,6 +239,34 @@ static void ct_ask_to_end(struct ct_task *task, pid_t init, int64_t timeout_s)
     (void)close(fd);
 }
 
+// Where the container's files are, from the configuration that its last start here wrote; NULL: it
+// was never started here.
+static const char *ct_find_rootfs(struct ct_task *task)
+{
+    static const char key[] = "\nlxc.rootfs.path = dir:";
+    char *text = NULL;
+    size_t size = 0;
+    const char *path = arena_printf(task->arena, "%s/%s/config", task->lxc_path, task->id);
+    if (file_read(task->arena, path, CT_CONFIG_MAX, &text, &size, NULL) < 0) {
+        return NULL;
+    }
+    const char *at = strstr(text, key);
+    if (at == NULL) {
+        return NULL;
+    }
+    at += strlen(key);
+    return arena_memdup(task->arena, at, strcspn(at, "\n"));
+}
+
+// Nothing of it runs here, so that the claim of this node says nothing any more. One that cannot be
+// removed loses its force with time.
+static void ct_drop_claim(struct ct_task *task, const char *rootfs)
+{
+    if (rootfs != NULL) {
+        ignore_result(volume_claim_drop(task->arena, rootfs, task->agent->node, NULL)); // see above
+    }
+}
+
 static int ct_stop_locked(struct ct_task *task, int64_t timeout_s, struct error *err)
 {
     struct ct_cgroup_scan scan;
@@ -239,7 +278,11 @@ static int ct_stop_locked(struct ct_task *task, int64_t timeout_s, struct error 
     if (init > 0) {
         ct_ask_to_end(task, init, timeout_s);
     }
-    return ct_end_all(task, err);
+    r = ct_end_all(task, err);
+    if (r == 0) {
+        ct_drop_claim(task, ct_find_rootfs(task));
+    }
+    return r;
 }
 
 // Takes the lock for a stop. A hard stop is in a hurry: it kills before it waits for the lock,
@@ -273,25 +316,6 @@ static int ct_stop(struct agent *agent, const struct guest *guest, int64_t timeo
     }
     ct_task_end(&task);
     return r < 0 ? error_prefix(err, "cannot stop '%s'", guest->sid) : 0;
-}
-
-// Where the container's files are, from the configuration that its last start here wrote; NULL: it
-// was never started here.
-static const char *ct_find_rootfs(struct ct_task *task)
-{
-    static const char key[] = "\nlxc.rootfs.path = dir:";
-    char *text = NULL;
-    size_t size = 0;
-    const char *path = arena_printf(task->arena, "%s/%s/config", task->lxc_path, task->id);
-    if (file_read(task->arena, path, CT_CONFIG_MAX, &text, &size, NULL) < 0) {
-        return NULL;
-    }
-    const char *at = strstr(text, key);
-    if (at == NULL) {
-        return NULL;
-    }
-    at += strlen(key);
-    return arena_memdup(task->arena, at, strcspn(at, "\n"));
 }
 
 // One look: the monitor first, since it could bring processes to life, but not the other way round.
@@ -356,6 +380,7 @@ static int ct_kill(struct agent *agent, const char *sid, int64_t timeout_ms, str
         ct_cgroup_remove(&task.places, CT_CGROUP_MONITOR, task.id);
         const char *rootfs = ct_find_rootfs(&task);
         r = rootfs != NULL ? volume_settle(rootfs, err) : 0;
+        ct_drop_claim(&task, rootfs);
     }
     ct_task_end(&task);
     return r < 0 ? error_prefix(err, "cannot kill '%s'", sid) : 0;
@@ -415,6 +440,7 @@ static int ct_write_config(struct ct_task *task, const char *log_file, struct er
     if (!S_ISDIR(st.st_mode)) {
         return error_set(err, -ENOTDIR, "rootfs '%s' is not a folder", input.rootfs);
     }
+    task->shared = shared && rootfs[0] != '/' ? input.rootfs : NULL;
     input.memory = ct_cgroup_controller(&task->places, "memory.limit_in_bytes", "memory");
     input.cpu = ct_cgroup_controller(&task->places, "cpu.cfs_quota_us", "cpu");
     ct_config_format(task->guest, &input, &text);
@@ -446,6 +472,19 @@ static int ct_prove_started(struct ct_task *task, struct error *err)
     return error_set(err, -EIO, "it ended at once");
 }
 
+// INV-1, the second line: what runs elsewhere against all rules is found here.
+static int ct_claim(struct ct_task *task, struct error *err)
+{
+    const struct volume_claim claim = {
+        .path = task->shared,
+        .node = task->agent->node,
+        .is_fenced = task->agent->is_fenced,
+        .wait = ct_wait,
+        .userdata = task->agent->is_fenced_userdata,
+    };
+    return task->shared != NULL ? volume_claim_take(task->arena, &claim, err) : 0;
+}
+
 static int ct_start_locked(struct ct_task *task, struct error *err)
 {
     const char *log_file = arena_printf(task->arena, "%s/%s/lxc.log", task->lxc_path, task->id);
@@ -454,6 +493,10 @@ static int ct_start_locked(struct ct_task *task, struct error *err)
         return r < 0 ? r : 0;
     }
     r = ct_write_config(task, log_file, err);
+    if (r < 0) {
+        return r;
+    }
+    r = ct_claim(task, err);
     if (r < 0) {
         return r;
     }
@@ -467,6 +510,7 @@ static int ct_start_locked(struct ct_task *task, struct error *err)
         if (ct_end_all(task, &end_err) < 0) {
             return error_set(err, end_err.code, "a failed start left something: %s", end_err.text);
         }
+        ct_drop_claim(task, task->shared);
     }
     return r;
 }
@@ -618,6 +662,8 @@ struct agent *ct_agent_new(const struct ct_agent_config *config)
     agent->store = config->store;
     agent->lease_term = config->lease_term;
     agent->stop_timeout_s = config->stop_timeout_s;
+    agent->is_fenced = config->is_fenced;
+    agent->is_fenced_userdata = config->is_fenced_userdata;
     return &agent->agent;
 }
 

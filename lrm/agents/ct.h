@@ -7,12 +7,14 @@
 // report success only after both are proved gone.
 #pragma once
 
+#include <stdbool.h>
 #include <stdint.h>
 #include <sys/types.h>
 
 #include "common/base/macros.h"
 
 struct agent;
+struct error;
 struct store;
 
 struct ct_agent_config {
@@ -23,6 +25,9 @@ struct ct_agent_config {
     // lease is held, and move is refused.
     uint64_t lease_term;
     int64_t stop_timeout_s; // of the graceful stop before a move
+    // As in volume_claim.h.
+    int (*is_fenced)(void *userdata, const char *node, bool *ret, struct error *err);
+    void *is_fenced_userdata;
 };
 
 // The agent for one worker process or tool. Never NULL.

@@ -32,6 +32,8 @@ static const char *ct_cgroup_prefix(enum ct_cgroup_kind kind)
         return "lxc.payload.";
     case CT_CGROUP_MONITOR:
         return "lxc.monitor.";
+    case CT_CGROUP_SERVICE:
+        return "ha-manager.";
     }
     abort();
 }
@@ -173,32 +175,19 @@ static bool ct_cgroup_says_populated(struct arena *arena, const char *folder)
            strstr(text, "populated 1") != NULL;
 }
 
-int ct_cgroup_scan(struct arena *arena, const struct ct_cgroup_places *places,
-                   enum ct_cgroup_kind kind, const char *id, struct ct_cgroup_scan *ret,
-                   struct error *err)
+// Adds all groups below those in the list, and reads the processes of all.
+static int ct_cgroup_walk(struct arena *arena, const char *id, struct ct_cgroup_list *folders,
+                          bool populated, struct ct_cgroup_scan *ret, struct error *err)
 {
-    struct ct_cgroup_list folders = {0};
     struct ct_cgroup_pids pids = {0};
-    bool populated = false;
-    for (size_t i = 0; i < places->count; i++) {
-        size_t first = folders.count;
-        int r = ct_cgroup_children(arena, places->places[i].folder, ct_cgroup_prefix(kind), id,
-                                   &folders, err);
-        if (r < 0) {
-            return r;
-        }
-        for (size_t f = first; places->places[i].unified && f < folders.count; f++) {
-            populated = populated || ct_cgroup_says_populated(arena, folders.items[f]);
-        }
-    }
     // The list grows while it is walked: each group's children are added behind it.
-    for (size_t f = 0; f < folders.count; f++) {
-        int r = ct_cgroup_read_procs(arena, folders.items[f], &pids, err);
+    for (size_t f = 0; f < folders->count; f++) {
+        int r = ct_cgroup_read_procs(arena, folders->items[f], &pids, err);
         if (r == 0) {
-            r = ct_cgroup_children(arena, folders.items[f], NULL, NULL, &folders, err);
+            r = ct_cgroup_children(arena, folders->items[f], NULL, NULL, folders, err);
         }
-        if (r == 0 && folders.count > CT_CGROUP_FOLDERS_MAX) {
-            r = error_set(err, -E2BIG, "container '%s' has more than %d control groups", id,
+        if (r == 0 && folders->count > CT_CGROUP_FOLDERS_MAX) {
+            r = error_set(err, -E2BIG, "'%s' has more than %d control groups", id,
                           CT_CGROUP_FOLDERS_MAX);
         }
         if (r < 0) {
@@ -216,10 +205,43 @@ int ct_cgroup_scan(struct arena *arena, const struct ct_cgroup_places *places,
     }
     *ret = (struct ct_cgroup_scan){.pids = pids.pids,
                                    .pids_count = unique,
-                                   .folders = folders.items,
-                                   .folders_count = folders.count,
+                                   .folders = folders->items,
+                                   .folders_count = folders->count,
                                    .populated = populated || unique > 0};
     return 0;
+}
+
+int ct_cgroup_scan(struct arena *arena, const struct ct_cgroup_places *places,
+                   enum ct_cgroup_kind kind, const char *id, struct ct_cgroup_scan *ret,
+                   struct error *err)
+{
+    struct ct_cgroup_list folders = {0};
+    bool populated = false;
+    for (size_t i = 0; i < places->count; i++) {
+        size_t first = folders.count;
+        int r = ct_cgroup_children(arena, places->places[i].folder, ct_cgroup_prefix(kind), id,
+                                   &folders, err);
+        if (r < 0) {
+            return r;
+        }
+        for (size_t f = first; places->places[i].unified && f < folders.count; f++) {
+            populated = populated || ct_cgroup_says_populated(arena, folders.items[f]);
+        }
+    }
+    return ct_cgroup_walk(arena, id, &folders, populated, ret, err);
+}
+
+int ct_cgroup_scan_path(struct arena *arena, const struct ct_cgroup_places *places,
+                        const char *path, struct ct_cgroup_scan *ret, struct error *err)
+{
+    struct ct_cgroup_list folders = {0};
+    for (size_t i = 0; i < places->count; i++) {
+        const char *folder = arena_printf(arena, "%s%s", places->places[i].folder, path);
+        if (access(folder, F_OK) == 0) {
+            ct_cgroup_push(arena, &folders, folder);
+        }
+    }
+    return ct_cgroup_walk(arena, path, &folders, false, ret, err);
 }
 
 static int64_t ct_cgroup_now_ms(void)

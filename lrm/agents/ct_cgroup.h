@@ -28,7 +28,9 @@ struct ct_cgroup_places {
     size_t count;
 };
 
-enum ct_cgroup_kind { CT_CGROUP_PAYLOAD, CT_CGROUP_MONITOR };
+// The third is not of containers: groups that we make for other services, "ha-manager.<id>"; their
+// ids end in a word of ours, so that none is another's with a number behind it.
+enum ct_cgroup_kind { CT_CGROUP_PAYLOAD, CT_CGROUP_MONITOR, CT_CGROUP_SERVICE };
 
 struct ct_cgroup_scan {
     pid_t *pids; // ascending, each once; 0 stands for processes that cannot be seen from here
@@ -51,6 +53,12 @@ int ct_cgroup_find(struct arena *arena, struct ct_cgroup_places *ret,
 int ct_cgroup_scan(struct arena *arena, const struct ct_cgroup_places *places,
                    enum ct_cgroup_kind kind, const char *id, struct ct_cgroup_scan *ret,
                    struct error *err) WARN_UNUSED;
+
+// The same of the group with this path ("/system.slice/x.service") and all below it, in every
+// hierarchy that has it.
+int ct_cgroup_scan_path(struct arena *arena, const struct ct_cgroup_places *places,
+                        const char *path, struct ct_cgroup_scan *ret,
+                        struct error *err) WARN_UNUSED;
 
 // Kills all processes in the groups and waits until there are none; -ETIMEDOUT with their number
 // when some still live after the time.

@@ -10,7 +10,6 @@
 #include "common/base/parse.h"
 #include "common/host/file.h"
 #include "common/model/sid.h"
-#include "lrm/agents/ct_cgroup.h"
 
 enum { CT_LOAD_TEXT_MAX = 64 * 1024, CT_LOAD_NS_PER_US = 1000 };
 
@@ -43,12 +42,19 @@ static void ct_load_max(int64_t *value, int64_t candidate)
 int ct_load_read(const char *sid, bool *ret_running, int64_t *ret_cpu_us, int64_t *ret_mem_bytes,
                  struct error *err)
 {
+    return ct_load_read_group(CT_CGROUP_PAYLOAD, sid_name(sid), ret_running, ret_cpu_us,
+                              ret_mem_bytes, err);
+}
+
+int ct_load_read_group(enum ct_cgroup_kind kind, const char *id, bool *ret_running,
+                       int64_t *ret_cpu_us, int64_t *ret_mem_bytes, struct error *err)
+{
     struct arena *arena CLEANUP(arena_freep) = arena_new();
     struct ct_cgroup_places places;
     struct ct_cgroup_scan scan;
     int r = ct_cgroup_find(arena, &places, err);
     if (r == 0) {
-        r = ct_cgroup_scan(arena, &places, CT_CGROUP_PAYLOAD, sid_name(sid), &scan, err);
+        r = ct_cgroup_scan(arena, &places, kind, id, &scan, err);
     }
     if (r < 0) {
         return r;

@@ -6,6 +6,7 @@
 #include <stdint.h>
 
 #include "common/base/macros.h"
+#include "lrm/agents/ct_cgroup.h"
 
 struct error;
 
@@ -13,3 +14,6 @@ struct error;
 // start of the container.
 int ct_load_read(const char *sid, bool *ret_running, int64_t *ret_cpu_us, int64_t *ret_mem_bytes,
                  struct error *err) WARN_UNUSED;
+// The same of whatever has groups of that kind and id.
+int ct_load_read_group(enum ct_cgroup_kind kind, const char *id, bool *ret_running,
+                       int64_t *ret_cpu_us, int64_t *ret_mem_bytes, struct error *err) WARN_UNUSED;

@@ -88,6 +88,11 @@ bool lrm_may_start(const struct lrm *lrm, int64_t now_ms)
     return protects && lrm->lease_held && now_ms < lrm->authority_until_ms && lrm->armed && noted;
 }
 
+bool lrm_may_receive(const struct lrm *lrm, const char *sid, int64_t now_ms)
+{
+    return lrm_may_start(lrm, now_ms) && map_has(&lrm->noted, sid);
+}
+
 void lrm_give_back(const struct lrm_call *call)
 {
     struct lrm *lrm = call->lrm;

@@ -58,7 +58,10 @@ struct lrm_input {
     // Answers; 0 where nothing was asked.
     int lease_answer; // enum lease_answer or -errno
     struct lease_grant grant;
-    int watchdog_answer;         // 1 armed, or -errno
+    int watchdog_answer; // 1 armed, or -errno
+    // The last goodbye to the watchdog may not have reached it: a deadline may stand that would
+    // reset a node on which nothing needs protection.
+    bool goodbye_owed;
     int disarm_answer;           // 1 disarmed, or -errno
     int note_answer;             // 1 noted, or -errno
     int status_answer;           // 1 written, or -errno
@@ -120,6 +123,9 @@ void lrm_request_shutdown(struct lrm *lrm, const struct lrm_input *input, enum l
 // was reported for its uid before. Classic timing waits for the master's next order instead.
 void lrm_note_guest_exit(struct lrm *lrm, const char *sid, int64_t now_ms);
 
+// Whether a guest that another node moves here live may come to life here now: this node may start
+// guests, and it is noted that this one comes.
+bool lrm_may_receive(const struct lrm *lrm, const char *sid, int64_t now_ms) WARN_UNUSED;
 enum lrm_state lrm_get_state(const struct lrm *lrm) WARN_UNUSED;
 enum lrm_mode lrm_get_mode(const struct lrm *lrm) WARN_UNUSED;
 // What the LRM says of itself, in the arena, without results. The timestamp is the caller's.

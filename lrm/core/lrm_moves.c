@@ -88,8 +88,9 @@ static bool lrm_moves_idle_too_long(const struct lrm_call *call)
     struct lrm *lrm = call->lrm;
     // Classic replay: what cannot be read is what it was.
     bool known = (lrm->view_usable && call->input->view_ok) || !lrm->event_driven;
-    if (!known || lrm_strays_pending(lrm) || lrm->located_count > 0 ||
-        job_queue_remaining(&lrm->queue) > 0) {
+    // INV-5: what comes live comes to life here before the master's record names this node.
+    bool needed = lrm->located_count > 0 || (lrm->event_driven && lrm->active_count > 0);
+    if (!known || lrm_strays_pending(lrm) || needed || job_queue_remaining(&lrm->queue) > 0) {
         lrm->idle_rounds = 0;
         return false;
     }

@@ -47,7 +47,8 @@ static const struct lrm_result *lrm_orders_result(const struct lrm *lrm,
 // An order is carried out once per uid. Exceptions: `stopped` is looked after in each round, and,
 // where rounds follow changes, so is `started`: a guest that ended is started again without asking
 // the master, whose next order may be far away, or never come while no master is there.
-static bool lrm_orders_is_due(const struct lrm *lrm, const struct service *service, int64_t now_ms)
+static bool lrm_orders_is_due(const struct lrm *lrm, const struct service *service,
+                              const struct resource *resource, int64_t now_ms)
 {
     const struct lrm_result *result = lrm_orders_result(lrm, service);
     const struct restart_trace *trace = restart_policy_find(&lrm->restarts, service->sid);
@@ -55,10 +56,15 @@ static bool lrm_orders_is_due(const struct lrm *lrm, const struct service *servi
     if (trace == NULL) {
         return result == NULL;
     }
+    if (now_ms < trace->rerun_at_ms) {
+        return false;
+    }
     if (started && now_ms < trace->not_before_ms) {
         return false;
     }
-    bool rested = now_ms - trace->last_run_ms >= RESTART_CHECK_MS;
+    bool probed = started && resource != NULL && resource->probe != NULL;
+    int64_t rest_ms = probed ? resource->probe_interval_s * 1000 : RESTART_CHECK_MS;
+    bool rested = now_ms - trace->last_run_ms >= rest_ms;
     if (result == NULL) {
         // A renewed uid is no reason to check a guest twice within a round's time.
         return !started || !trace->last_run_fine || trace->exited || rested;
@@ -78,6 +84,59 @@ static bool lrm_orders_comes_too_late(const struct lrm *lrm, enum svc_state stat
            state == SVC_STATE_STARTED;
 }
 
+static void lrm_orders_report(struct lrm *lrm, const struct job_result *result)
+{
+    const struct lrm_result report = {.uid = result->uid,
+                                      .sid = result->sid,
+                                      .state = result->state,
+                                      .exit_code = result->exit_code,
+                                      .reason = result->reason,
+                                      .output = result->output};
+    map_put(&lrm->results, result->sid, lrm_result_clone(&report));
+}
+
+// It was restarted too often here: the master is told as of a start that failed, and decides
+// whether it goes elsewhere. Should it come back, or stay, it is counted anew.
+static bool lrm_orders_is_spent(const struct lrm_call *call, const struct service *service,
+                                const struct resource *resource)
+{
+    struct lrm *lrm = call->lrm;
+    if (!lrm->event_driven || service->state != SVC_STATE_STARTED || resource == NULL ||
+        resource->restart_limit == 0) {
+        return false;
+    }
+    int64_t count = restart_policy_count(&lrm->restarts, service->sid,
+                                         resource->restart_window_s * 1000, call->input->now_ms);
+    if (count <= resource->restart_limit) {
+        return false;
+    }
+    const char *reason =
+        arena_printf(call->input->arena, "it was restarted %lld times within %lld s",
+                     (long long)count, (long long)resource->restart_window_s);
+    struct event *event = lrm_call_emit(call, EVENT_LEVEL_ERROR, "restarts-spent");
+    event_text(call->input->arena, event, "sid", service->sid);
+    event_int(event, "n", count);
+    event_text(call->input->arena, event, "reason", reason);
+    const struct job_result result = {.sid = service->sid,
+                                      .uid = service->uid,
+                                      .state = SVC_STATE_STARTED,
+                                      .exit_code = LRM_CODE_ERROR,
+                                      .reason = reason};
+    restart_policy_forget_restarts(&lrm->restarts, service->sid);
+    lrm_orders_report(lrm, &result);
+    return true;
+}
+
+// Whether the next probe that fails is the last that is put up with.
+static bool lrm_orders_heals(const struct lrm *lrm, const struct service *service,
+                             const struct resource *resource)
+{
+    const struct restart_trace *trace = restart_policy_find(&lrm->restarts, service->sid);
+    int64_t before = trace != NULL ? trace->probe_failures : 0;
+    return service->state == SVC_STATE_STARTED && resource != NULL && resource->probe != NULL &&
+           before + 1 >= resource->probe_failures;
+}
+
 void lrm_orders_queue(const struct lrm_call *call)
 {
     struct lrm *lrm = call->lrm;
@@ -86,15 +145,20 @@ void lrm_orders_queue(const struct lrm_call *call)
     map_each (e, call->input->services) {
         const struct service *service = e->value;
         if (strcmp(service->node, lrm->node) != 0 || service->uid == NULL ||
-            !lrm_orders_has_job(service->state) || lrm_orders_comes_too_late(lrm, service->state) ||
-            !lrm_orders_is_due(lrm, service, call->input->now_ms)) {
+            !lrm_orders_has_job(service->state) || lrm_orders_comes_too_late(lrm, service->state)) {
+            continue;
+        }
+        const struct resource *resource = map_find(call->input->resources, service->sid);
+        if (!lrm_orders_is_due(lrm, service, resource, call->input->now_ms) ||
+            lrm_orders_is_spent(call, service, resource)) {
             continue;
         }
         struct job job = {.sid = service->sid,
                           .uid = service->uid,
                           .state = service->state,
                           .target = service->target,
-                          .timeout_s = service->timeout_s};
+                          .timeout_s = service->timeout_s,
+                          .heal = lrm_orders_heals(lrm, service, resource)};
         if (job.timeout_s == SERVICE_TIMEOUT_NONE) {
             job.timeout_s = lrm->timing.stop_timeout_s;
         }
@@ -184,14 +248,19 @@ static bool lrm_orders_judge(const struct lrm_call *call, const struct job_resul
     return verdict == RESTART_VERDICT_GIVE_UP;
 }
 
-static void lrm_orders_report(struct lrm *lrm, const struct job_result *result)
+// Live profiles: what says nothing of the service does not put it in error, it is tried again
+// (INV-13). A shutdown counts its own stop jobs.
+static bool lrm_orders_runs_again(const struct lrm_call *call, const struct job_result *result)
 {
-    const struct lrm_result report = {.uid = result->uid,
-                                      .sid = result->sid,
-                                      .state = result->state,
-                                      .exit_code = result->exit_code,
-                                      .reason = result->reason};
-    map_put(&lrm->results, result->sid, lrm_result_clone(&report));
+    struct restart_policy *restarts = &call->lrm->restarts;
+    if (!call->lrm->event_driven || result->uid == NULL) {
+        return false;
+    }
+    if (result->exit_code != LRM_CODE_FAILED_TO_RUN) {
+        restart_policy_note_result(restarts, result->sid);
+        return false;
+    }
+    return restart_policy_retry_run(restarts, result->sid, call->input->now_ms);
 }
 
 static void lrm_orders_take_result(const struct lrm_call *call, const struct job_result *result)
@@ -209,13 +278,23 @@ static void lrm_orders_take_result(const struct lrm_call *call, const struct job
     }
     if (lrm_orders_proves_end(result)) {
         map_put(&lrm->ended, result->sid, NULL);
+        restart_policy_forget_restarts(&lrm->restarts, result->sid); // what comes next is new
     }
     if (result->exit_code == LRM_CODE_FAILED_TO_RUN) {
         struct event *event = lrm_call_emit(call, EVENT_LEVEL_ERROR, "worker-failed");
         event_text(arena, event, "sid", result->sid);
         event_text(arena, event, "reason", result->reason);
     }
+    if (lrm_orders_runs_again(call, result)) {
+        return;
+    }
     bool fine = result->state == SVC_STATE_STARTED && result->exit_code == LRM_CODE_SUCCESS;
+    if (result->probe != JOB_PROBE_NONE) {
+        restart_policy_note_probe(&lrm->restarts, result->sid, result->probe == JOB_PROBE_GOOD);
+    }
+    if (result->restarted) {
+        restart_policy_note_restart(&lrm->restarts, result->sid, call->input->now_ms);
+    }
     restart_policy_note_run(&lrm->restarts, result->sid, call->input->now_ms, fine);
     if (result->uid == NULL) {
         lrm->stop_failures += result->exit_code != LRM_CODE_SUCCESS ? 1 : 0;
@@ -257,6 +336,9 @@ int64_t lrm_orders_due_ms(const struct lrm *lrm, int64_t now_ms)
         const struct restart_trace *trace = e->value;
         if (trace->not_before_ms > now_ms && trace->not_before_ms < due_ms) {
             due_ms = trace->not_before_ms;
+        }
+        if (trace->rerun_at_ms > now_ms && trace->rerun_at_ms < due_ms) {
+            due_ms = trace->rerun_at_ms;
         }
     }
     return due_ms;

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "common/base/arena.h"
+#include "common/base/planted.h"
 #include "common/model/event.h"
 #include "common/model/manager_status.h"
 #include "common/model/service.h"
@@ -281,6 +282,9 @@ static bool lrm_phase_lease(const struct lrm_call *call)
     lrm->lease_held = true;
     lrm->lease_ok = true;
     lrm->authority_until_ms = input->grant.authority_until_ms;
+    if (planted_is(PLANTED_DEADLINE_FROM_NOW)) {
+        lrm->authority_until_ms = input->now_ms + lrm->timing.authority_ms;
+    }
     if (lrm->armed && lrm->armed_until_ms == lrm->authority_until_ms) {
         return true;
     }
@@ -352,8 +356,11 @@ static void lrm_say_goodbye(const struct lrm_call *call)
 {
     struct lrm *lrm = call->lrm;
     bool idle = lrm->active_count == 0 || lrm->mode == LRM_MODE_DISARM;
-    if (lrm->goodbye_said || !idle || lrm_strays_pending(lrm) || !lrm->view_usable ||
-        !call->input->view_ok || !call->input->quorate) {
+    bool known = lrm->view_usable && call->input->view_ok && call->input->quorate;
+    // One that did not arrive was decided on what was known then, and nothing was started since.
+    bool repeated = lrm->goodbye_said && call->input->goodbye_owed;
+    if ((lrm->goodbye_said && !repeated) || !idle || lrm_strays_pending(lrm) ||
+        !(known || repeated)) {
         return;
     }
     lrm_call_push(call, LRM_ACTION_DISARM_WATCHDOG);
@@ -464,7 +471,7 @@ static bool lrm_work_maintenance_release(const struct lrm_call *call)
     }
     // With a service that could not be stopped, watchdog and lease stay: the node will be fenced.
     bool stopped = !lrm->event_driven || lrm->stop_failures == 0;
-    if (stopped && (lrm->lease_held || lrm->armed)) {
+    if (stopped && (lrm->lease_held || lrm->armed || call->input->goodbye_owed)) {
         lrm_give_back(call);
     }
     lrm->exiting = lrm->shutdown_requested;

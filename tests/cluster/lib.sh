@@ -221,7 +221,7 @@ cluster_need() { # COUNT
     for sid in $(on node1 ha-manager config | grep -E '^[a-z]+:'); do
         on node1 ha-manager remove "$sid"
     done
-    for sid in $(on node1 ha-guest list --noborder 1 --noheader 1 | grep -oE '^ct:[0-9]+'); do
+    for sid in $(on node1 ha-guest list --noborder 1 --noheader 1 | grep -oE '^(ct|vm):[0-9]+'); do
         guest_remove "$sid"
     done
 }

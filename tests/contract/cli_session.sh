@@ -74,10 +74,26 @@ refuses "create on an unknown storage" 1 "storage 'none' is not defined" "$GUEST
 refuses "create with bad memory" 1 "memory: 'lots'" "$GUEST" create ct:102 --memory lots
 [ ! -e /run/session/state/storage/ct-102 ]; report $? "nothing stays of a refused create"
 refuses "create with a missing rootfs" 1 "rootfs: cannot use '/none'" "$GUEST" create ct:102 --rootfs /none
-refuses "create a machine" 1 "only containers" "$GUEST" create vm:102
+refuses "create of an unknown type" 1 "only containers" "$GUEST" create unit:x.service
 prints "config of a guest" "rootfs: shared1:ct-100" "$GUEST" config 100
 does "set" "$GUEST" set ct:100 --cores 1 --delete memory
 prints "list" "│ ct:100 │" "$GUEST" list
+
+does "create a machine with a disk" "$GUEST" create vm:102 --memory 64 --scsi0 shared1:1,cache=writeback --net0 virtio
+prints "its disk has a name" "scsi0: shared1:vm-102-disk-0.raw,cache=writeback,size=1G" "$GUEST" config vm:102
+prints "and it has an identity" "uuid: " "$GUEST" config vm:102
+[ "$(stat -c %s /run/session/shared/vm-102-disk-0.raw)" = 1073741824 ]; report $? "the disk is there"
+refuses "machine and container share numbers" 1 "guest 'vm:102' exists already" "$GUEST" create ct:102
+refuses "machine with what is a container's" 2 "storage: is for containers only" "$GUEST" create vm:103 --storage shared1
+refuses "container with what is a machine's" 1 "unknown key 'scsi0'" "$GUEST" set ct:101 --scsi0 shared1:1
+refuses "machine with a bad disk" 1 "scsi1: cache: 'big'" "$GUEST" set vm:102 --scsi1 shared1:1,cache=big
+refuses "machine with a storage that is not there" 1 "scsi1: storage 'none' is not defined" "$GUEST" set vm:102 --scsi1 none:1
+[ "$(find /run/session/shared -name '*vm-102*' | wc -l)" = 1 ]; report $? "nothing stays of refused changes"
+does "another disk" "$GUEST" set vm:102 --virtio3 shared1:1 --sockets 2
+prints "has the next name" "virtio3: shared1:vm-102-disk-1.raw,size=1G" "$GUEST" config vm:102
+refuses "no move to cancel" 1 "guest 'vm:102' is not being moved live" "$GUEST" cancel-move vm:102
+does "destroy the machine" "$GUEST" destroy vm:102
+[ -z "$(find /run/session/shared -name '*vm-102*')" ]; report $? "its disks are gone"
 
 does "start" "$GUEST" start 100
 prints "it runs" '"state":"running"' "$GUEST" list --output-format json

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// The container agent on real containers. Runs in a machine of its own (in_node.sh), where this
-// test may start, kill and count as it likes.
+// What is the container agent's own, on real containers; test_agents.c has what all agents must
+// keep. Runs in a machine of its own (in_node.sh), where this test may start, kill and count as it
+// likes.
 #include <errno.h>
 #include <fcntl.h>
 #include <signal.h>
@@ -124,13 +125,6 @@ static const char *read_text(struct fixture *f, const char *path)
     return text;
 }
 
-static void ct_never_started_does_not_run(void **state)
-{
-    struct fixture *f = *state;
-    assert_false(is_running(f));
-    assert_nothing_left(f);
-}
-
 static void ct_started_runs_with_its_settings(void **state)
 {
     struct fixture *f = *state;
@@ -171,17 +165,6 @@ static void ct_started_blocks_no_signals(void **state)
         }
     }
     assert_int_equal(others, 1);
-}
-
-// The lock would stay taken for ever if LXC's monitor kept the descriptor.
-static void ct_started_keeps_no_lock(void **state)
-{
-    struct fixture *f = *state;
-    start(f);
-    int fd = open(arena_printf(f->arena, "%s/ct:100.lock", paths_run_dir()), O_RDWR | O_CLOEXEC);
-    assert_true(fd >= 0);
-    assert_int_equal(flock(fd, LOCK_EX | LOCK_NB), 0);
-    assert_int_equal(close(fd), 0);
 }
 
 static void ct_running_start_changes_nothing(void **state)
@@ -226,13 +209,6 @@ static void ct_stop_without_answer_is_hard_after_the_time(void **state)
     assert_nothing_left(f);
 }
 
-static void ct_stop_of_a_stopped_one_is_fine(void **state)
-{
-    struct fixture *f = *state;
-    assert_ok(f, f->agent->ops->stop(f->agent, f->guest, 10, &f->err));
-    assert_nothing_left(f);
-}
-
 // What makes LXC say STOPPED while the container runs.
 static void kill_monitor(struct fixture *f)
 {
@@ -264,19 +240,6 @@ static void ct_with_dead_monitor_stops(void **state)
     kill_monitor(f);
     assert_ok(f, f->agent->ops->stop(f->agent, f->guest, 10, &f->err));
     assert_nothing_left(f);
-    start(f);
-    assert_true(is_running(f));
-}
-
-static void ct_with_dead_init_does_not_run(void **state)
-{
-    struct fixture *f = *state;
-    start(f);
-    assert_int_equal(kill(ct_agent_init_pid("ct:100"), SIGKILL), 0);
-    for (int i = 0; i < 500 && is_running(f); i++) {
-        (void)usleep(10000);
-    }
-    assert_false(is_running(f));
     start(f);
     assert_true(is_running(f));
 }
@@ -344,30 +307,6 @@ static void ct_refused_start_says_why_and_leaves_nothing(void **state)
     }
 }
 
-static void ct_locked_by_another_process_is_busy(void **state)
-{
-    struct fixture *f = *state;
-    start(f);
-    int fd = open(arena_printf(f->arena, "%s/ct:100.lock", paths_run_dir()), O_RDWR | O_CLOEXEC);
-    assert_true(fd >= 0);
-    assert_int_equal(flock(fd, LOCK_EX | LOCK_NB), 0);
-    // Killed, but another start may be under way: that is no success.
-    assert_int_equal(f->agent->ops->stop(f->agent, f->guest, 0, &f->err), -EBUSY);
-    assert_false(is_running(f));
-    assert_int_equal(close(fd), 0);
-}
-
-static void ct_kill_leaves_nothing(void **state)
-{
-    struct fixture *f = *state;
-    start(f);
-    assert_ok(f, f->agent->ops->kill(f->agent, "ct:100", 2000, &f->err));
-    assert_nothing_left(f);
-    assert_ok(f, f->agent->ops->kill(f->agent, "ct:100", 2000, &f->err)); // nothing to do
-    start(f);
-    assert_true(is_running(f));
-}
-
 static void ct_kill_ends_one_with_a_dead_monitor(void **state)
 {
     struct fixture *f = *state;
@@ -375,27 +314,6 @@ static void ct_kill_ends_one_with_a_dead_monitor(void **state)
     kill_monitor(f);
     assert_ok(f, f->agent->ops->kill(f->agent, "ct:100", 2000, &f->err));
     assert_nothing_left(f);
-}
-
-// Somebody may be starting it: killed, but not proven to stay so, and told in time.
-static void ct_kill_while_another_process_has_its_lock_is_no_proof(void **state)
-{
-    struct fixture *f = *state;
-    start(f);
-    int fd = open(arena_printf(f->arena, "%s/ct:100.lock", paths_run_dir()), O_RDWR | O_CLOEXEC);
-    assert_true(fd >= 0);
-    assert_int_equal(flock(fd, LOCK_EX | LOCK_NB), 0);
-    assert_int_equal(f->agent->ops->kill(f->agent, "ct:100", 50, &f->err), -EBUSY);
-    assert_non_null(strstr(f->err.text, "cannot kill 'ct:100'"));
-    assert_false(is_running(f));
-    assert_int_equal(close(fd), 0);
-    assert_ok(f, f->agent->ops->kill(f->agent, "ct:100", 50, &f->err));
-}
-
-static void ct_kill_of_an_unknown_one_is_fine(void **state)
-{
-    struct fixture *f = *state;
-    assert_ok(f, f->agent->ops->kill(f->agent, "ct:4711", 50, &f->err));
 }
 
 static const char *stored_node(struct fixture *f)
@@ -409,36 +327,6 @@ static const char *stored_node(struct fixture *f)
 static int move(struct fixture *f)
 {
     return f->agent->ops->move(f->agent, f->guest, "node2", false, &f->err);
-}
-
-static void ct_moved_is_stopped_and_belongs_to_the_target(void **state)
-{
-    struct fixture *f = *state;
-    start(f);
-    assert_ok(f, move(f));
-    assert_nothing_left(f);
-    assert_string_equal(stored_node(f), "node2");
-}
-
-static void ct_move_without_lease_changes_nothing(void **state)
-{
-    struct fixture *f = *state;
-    struct agent *agent = ct_agent_new(
-        &(struct ct_agent_config){.node = "node1", .store = fake_store_port(f->store)});
-    start(f);
-    assert_int_equal(agent->ops->move(agent, f->guest, "node2", false, &f->err), -EPERM);
-    assert_true(is_running(f));
-    assert_string_equal(stored_node(f), "node1");
-    ct_agent_free(agent);
-}
-
-static void ct_move_with_an_old_term_keeps_the_place(void **state)
-{
-    struct fixture *f = *state;
-    fake_store_hold(f->store, TEST_LEASE, "node1", TEST_TERM + 1);
-    start(f);
-    assert_int_equal(move(f), -EPERM);
-    assert_string_equal(stored_node(f), "node1");
 }
 
 static void ct_on_its_own_storage_is_not_moved(void **state)
@@ -466,27 +354,16 @@ int main(void)
     struct error err = {0};
     const struct CMUnitTest tests[] = {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
-        TEST(ct_never_started_does_not_run),
         TEST(ct_started_runs_with_its_settings),
         TEST(ct_started_blocks_no_signals),
-        TEST(ct_started_keeps_no_lock),
         TEST(ct_running_start_changes_nothing),
         TEST(ct_stop_graceful_leaves_nothing),
         TEST(ct_stop_without_answer_is_hard_after_the_time),
-        TEST(ct_stop_of_a_stopped_one_is_fine),
         TEST(ct_with_dead_monitor_is_seen_and_not_started_twice),
         TEST(ct_with_dead_monitor_stops),
-        TEST(ct_with_dead_init_does_not_run),
         TEST(ct_frozen_is_killed),
-        TEST(ct_kill_leaves_nothing),
         TEST(ct_kill_ends_one_with_a_dead_monitor),
-        TEST(ct_kill_while_another_process_has_its_lock_is_no_proof),
-        TEST(ct_kill_of_an_unknown_one_is_fine),
         TEST(ct_refused_start_says_why_and_leaves_nothing),
-        TEST(ct_locked_by_another_process_is_busy),
-        TEST(ct_moved_is_stopped_and_belongs_to_the_target),
-        TEST(ct_move_without_lease_changes_nothing),
-        TEST(ct_move_with_an_old_term_keeps_the_place),
         TEST(ct_on_its_own_storage_is_not_moved),
         TEST(ct_on_a_storage_starts),
     };

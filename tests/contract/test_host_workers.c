@@ -161,6 +161,48 @@ static struct agent *open_deadly(const struct host_worker_context *context, cons
     return &agent.agent;
 }
 
+// One that knows that it never takes longer than a moment.
+static int64_t short_limit_ms(struct agent *agent, const struct guest *guest)
+{
+    (void)agent;
+    (void)guest;
+    return 200;
+}
+
+static struct agent *open_hanging(const struct host_worker_context *context, const char *type)
+{
+    static struct agent_ops ops = {.check = fake_check,
+                                   .limit_ms = short_limit_ms,
+                                   .start = endless_start,
+                                   .stop = fake_stop,
+                                   .kill = fake_kill,
+                                   .move = fake_move};
+    static struct fake_agent agent = {.agent = {.ops = &ops}};
+    (void)context;
+    (void)type;
+    return &agent.agent;
+}
+
+static int chatty_start(struct agent *agent, const struct guest *guest, struct error *err)
+{
+    (void)guest;
+    agent->output = "one\ntwo";
+    return error_set(err, -EIO, "it gave up");
+}
+
+static struct agent *open_chatty(const struct host_worker_context *context, const char *type)
+{
+    static struct agent_ops ops = {.check = fake_check,
+                                   .start = chatty_start,
+                                   .stop = fake_stop,
+                                   .kill = fake_kill,
+                                   .move = fake_move};
+    static struct fake_agent agent = {.agent = {.ops = &ops}};
+    (void)context;
+    (void)type;
+    return &agent.agent;
+}
+
 static struct agent *open_endless(const struct host_worker_context *context, const char *type)
 {
     static struct agent_ops ops = {.check = fake_check,
@@ -325,6 +367,27 @@ static void worker_that_is_killed_counts_as_failed_to_run(void **state)
     assert_int_equal(result.exit_code, LRM_CODE_FAILED_TO_RUN);
     assert_string_equal(result.reason, "the worker died by signal 9");
     assert_string_equal(strbuf_text(&w->events), "start ct:100|worker-failed ct:100|");
+}
+
+// A hang is a failure like any other: it counts as a try.
+static void worker_that_hangs_is_killed_and_counts_as_an_error(void **state)
+{
+    struct world *w = *state;
+    workers_open(w, open_hanging);
+    struct job_result result = run_one(w, SVC_STATE_STARTED);
+    assert_int_equal(result.exit_code, LRM_CODE_ERROR);
+    assert_string_equal(result.reason, "the worker was killed after 200 ms");
+    assert_string_equal(strbuf_text(&w->events), "start ct:100|worker-failed ct:100|");
+}
+
+static void job_that_fails_gives_what_was_printed(void **state)
+{
+    struct world *w = *state;
+    workers_open(w, open_chatty);
+    struct job_result result = run_one(w, SVC_STATE_STARTED);
+    assert_int_equal(result.exit_code, LRM_CODE_ERROR);
+    assert_string_equal(result.reason, "it gave up");
+    assert_string_equal(result.output, "one\ntwo");
 }
 
 static void worker_without_a_store_counts_as_failed_to_run(void **state)
@@ -572,6 +635,8 @@ int main(void)
         TEST(job_that_succeeds_gives_its_events_and_its_result),
         TEST(job_that_fails_gives_its_reason),
         TEST(worker_that_is_killed_counts_as_failed_to_run),
+        TEST(worker_that_hangs_is_killed_and_counts_as_an_error),
+        TEST(job_that_fails_gives_what_was_printed),
         TEST(worker_without_a_store_counts_as_failed_to_run),
         TEST(worker_acts_under_the_term_of_its_start),
         TEST(second_worker_of_a_service_is_refused),

@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 #include "cluster/engine.h"
+#include "cluster/engine_host.h"
 #include "cluster/server.h"
 #include "common/base/arena.h"
 #include "common/base/error.h"
@@ -27,7 +28,7 @@ enum { START_TRIES = 500, START_STEP_MS = 10 };
 
 struct child {
     struct server *server;
-    struct engine *engine;
+    struct engine_host *host;
 };
 
 static void ignore_event(struct event_sink *sink, const struct event *event)
@@ -70,7 +71,7 @@ static int child_run(const struct clusterd_fixture *fixture)
     struct error err = {0};
     struct loop *loop = NULL;
     struct event_sink sink = {.ops = &ignore_ops};
-    struct engine_spec engine_spec = {
+    struct engine_host_spec engine_spec = {
         .loop = NULL,
         .events = &sink,
         .node = "n1",
@@ -92,10 +93,10 @@ static int child_run(const struct clusterd_fixture *fixture)
     int r = loop_new(&loop, &err);
     engine_spec.loop = loop;
     server_spec.loop = loop;
-    r = r == 0 ? engine_open(&engine_spec, &child.engine, &err) : r;
+    r = r == 0 ? engine_host_open(&engine_spec, &child.host, &err) : r;
     r = r == 0 ? server_new(&server_spec, &child.server, &err) : r;
     if (r == 0) {
-        server_set_engine(child.server, child.engine);
+        server_set_engine(child.server, engine_host_engine(child.host));
         r = loop_run(loop, &err);
     }
     fprintf(stderr, "clusterd fixture: %s\n", err.text);
@@ -116,7 +117,7 @@ int clusterd_fixture_connect(struct clusterd_fixture *fixture)
 }
 
 // In the first milliseconds there is no quorum, even of one node.
-static void wait_for_quorum(struct clusterd_fixture *fixture)
+void clusterd_fixture_wait(struct clusterd_fixture *fixture)
 {
     for (int i = 0; i < START_TRIES; i++) {
         struct cluster_client *client CLEANUP(cluster_client_freep) = NULL;
@@ -132,7 +133,7 @@ static void wait_for_quorum(struct clusterd_fixture *fixture)
     fail_msg("the daemon gets no quorum");
 }
 
-void clusterd_fixture_start(struct clusterd_fixture *fixture)
+void clusterd_fixture_launch(struct clusterd_fixture *fixture)
 {
     pid_t parent = getpid();
     fixture->pid = fork();
@@ -144,8 +145,13 @@ void clusterd_fixture_start(struct clusterd_fixture *fixture)
         _exit(child_run(fixture));
     }
     assert_int_equal(close(clusterd_fixture_connect(fixture)), 0);
+}
+
+void clusterd_fixture_start(struct clusterd_fixture *fixture)
+{
+    clusterd_fixture_launch(fixture);
     if (fixture->allowed_uid == getuid()) {
-        wait_for_quorum(fixture);
+        clusterd_fixture_wait(fixture);
     }
 }
 

@@ -26,8 +26,11 @@ int clusterd_fixture_teardown(void **state);
 #define clusterd_fixture_test(function)                                                            \
     cmocka_unit_test_setup_teardown(function, clusterd_fixture_setup, clusterd_fixture_teardown)
 
-// Returns when it listens.
+// Returns when it listens, and has quorum.
 void clusterd_fixture_start(struct clusterd_fixture *fixture);
+// The same in two steps: when it listens, when it has quorum.
+void clusterd_fixture_launch(struct clusterd_fixture *fixture);
+void clusterd_fixture_wait(struct clusterd_fixture *fixture);
 void clusterd_fixture_kill(struct clusterd_fixture *fixture); // SIGKILL, and waits for it
 // A raw connection, for what no client of ours would send.
 int clusterd_fixture_connect(struct clusterd_fixture *fixture) WARN_UNUSED;

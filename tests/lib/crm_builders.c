@@ -12,6 +12,7 @@
 #include "common/base/strbuf.h"
 #include "common/model/command.h"
 #include "common/model/event.h"
+#include "common/model/storage.h"
 #include "common/model/store_keys.h"
 
 enum { CLUSTER_START_MS = 1000 * 1000 };
@@ -27,6 +28,8 @@ struct cluster *cluster_new(struct arena *arena, enum timing_profile profile, si
     options_init(&cluster->options);
     map_init_arena(&cluster->documents.slots, arena);
     map_init_arena(&cluster->documents.lrms, arena);
+    map_init_arena(&cluster->documents.storages, arena);
+    map_init_arena(&cluster->documents.storage_states, arena);
     map_init_arena(&cluster->documents.versions, arena);
     map_init_arena(&cluster->leases, arena);
     map_init_arena(&cluster->stats.nodes, arena);
@@ -256,6 +259,39 @@ void cluster_result(struct cluster *cluster, const char *sid, int64_t code)
     struct crm_slot *slot = cluster_slot(cluster, sid);
     slot->results = said;
     slot->results_count = 1;
+}
+
+struct storage *cluster_storage(struct cluster *cluster, const char *id)
+{
+    struct storage *storage = storage_new(cluster->arena, STORAGE_TYPE_DIR, id);
+    map_put(&cluster->documents.storages, id, storage);
+    cluster->documents.generation++;
+    return storage;
+}
+
+void cluster_guest_storage(struct cluster *cluster, const char *sid, const char *storage)
+{
+    struct crm_slot *slot = cluster_slot(cluster, sid);
+    const char **names = arena_array_of(cluster->arena, const char *, 1);
+    names[0] = storage;
+    slot->storages = names;
+    slot->storages_count = 1;
+    cluster->documents.generation++;
+}
+
+void cluster_storage_state(struct cluster *cluster, const char *node, const char *storage,
+                           enum storage_condition condition)
+{
+    struct map *states = map_find(&cluster->documents.storage_states, node);
+    if (states == NULL) {
+        states = arena_new_of(cluster->arena, struct map);
+        map_init_arena(states, cluster->arena);
+        map_put(&cluster->documents.storage_states, node, states);
+    }
+    struct storage_state *state = arena_new_of(cluster->arena, struct storage_state);
+    state->condition = condition;
+    map_put(states, storage, state);
+    cluster->documents.generation++;
 }
 
 void cluster_command(struct cluster *cluster, const char *id, const char *text)

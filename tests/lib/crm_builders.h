@@ -15,6 +15,8 @@
 #include "common/model/options.h"
 #include "common/model/resources.h"
 #include "common/model/service.h"
+#include "common/model/storage.h"
+#include "common/model/storage_state.h"
 #include "common/model/timing.h"
 #include "common/port/stats.h"
 #include "crm/core/crm.h"
@@ -94,6 +96,13 @@ const struct service *cluster_record(const struct cluster *cluster, const char *
 enum node_state cluster_node_state(const struct cluster *cluster, const char *node) WARN_UNUSED;
 // The LRM of the record's node reports this for the present task.
 void cluster_result(struct cluster *cluster, const char *sid, int64_t code);
+// A storage that all nodes have.
+struct storage *cluster_storage(struct cluster *cluster, const char *id);
+// The guest's volumes are on this one storage.
+void cluster_guest_storage(struct cluster *cluster, const char *sid, const char *storage);
+// How the node finds it.
+void cluster_storage_state(struct cluster *cluster, const char *node, const char *storage,
+                           enum storage_condition condition);
 void cluster_command(struct cluster *cluster, const char *id, const char *text);
 void cluster_rules(struct cluster *cluster, const char *text);
 void cluster_groups(struct cluster *cluster, const char *text);

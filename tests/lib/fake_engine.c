@@ -107,7 +107,7 @@ static void engine_settle(struct engine *engine)
     } while (engine->messages_count > 0 || engine->batch != 0);
 }
 
-static void engine_tick(struct engine *engine)
+static void time_pass(struct engine *engine)
 {
     struct arena *arena CLEANUP(arena_freep) = arena_new();
     struct replica_effects effects = {0};
@@ -136,7 +136,7 @@ static void replica_begin(struct engine *engine)
     effects_take(engine, &effects);
     engine_settle(engine);
     for (int i = 0; i < START_TICKS && replica_mode(engine->replica) != REPLICA_MODE_SERVING; i++) {
-        engine_tick(engine);
+        time_pass(engine);
     }
     assert_int_equal(replica_mode(engine->replica), REPLICA_MODE_SERVING);
 }
@@ -223,7 +223,7 @@ void fake_engine_free(struct engine *engine)
 void fake_engine_advance(struct engine *engine, int64_t ms)
 {
     for (int64_t i = 0; i < ms; i += TICK_MS) {
-        engine_tick(engine);
+        time_pass(engine);
     }
 }
 

@@ -688,6 +688,24 @@ void net_let_go(struct net *net, unsigned index)
     }
 }
 
+void net_lose_corosync(struct net *net, unsigned index)
+{
+    struct net_node *node = &net->nodes[index];
+    if (!node->is_alive) {
+        return;
+    }
+    items_clear(&node->outbox, item_free);
+    items_clear(&node->inbox, item_free);
+    node->ring = 0;
+    node->members[0] = (struct replica_member){.id = node->id, .votes = 1};
+    node->members_count = 1;
+    node->delivered_position = net->positions;
+    node->is_quorum_untold = false;
+    node->is_unflushed = true;
+    process_configure(net, index, TOLD_LOST);
+    part_announce(net, node->part, true);
+}
+
 void net_flap_quorum(struct net *net, unsigned index)
 {
     if (net->nodes[index].is_alive && net->nodes[index].members_count > 0) {

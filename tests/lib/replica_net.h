@@ -142,6 +142,9 @@ void net_remove_node(struct net *net);
 // when there is none. And sends what was kept back, behind all else.
 bool net_hold(struct net *net, unsigned node, int kind);
 void net_let_go(struct net *net, unsigned node);
+// The node's Corosync dies: what was on the ring for its process is gone, and so is what the
+// process gave it last; others may have got that. It comes back at once, on another ring.
+void net_lose_corosync(struct net *net, unsigned node);
 // The node's process is told that there is no quorum, and a QUORUM step will tell it otherwise.
 void net_flap_quorum(struct net *net, unsigned node);
 // The operator says how many votes to expect in the node's part.

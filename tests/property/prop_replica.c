@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // Random campaigns against the replicated store: requests, leases, partitions, crashes before and
-// after the disk, lost disks, pauses, nodes added and removed, two versions of the program, a
-// quorum device, a quorum forced on several sides, every step in random order. After each campaign
+// after the disk, power lost by many in the moment of a cut, lost disks, a Corosync that dies,
+// pauses, nodes added and removed, two versions of the program, a quorum device, a quorum forced on
+// several sides, every step in random order. After each campaign
 // everything is mended, and what was promised must be there; after a forced quorum, there or set
 // aside.
 //
@@ -63,12 +64,13 @@ struct campaign {
     bool may_force; // the operator misuses "expected"
     char *large;
     int wiped; // the node that has lost its disk and not got it back, or −1
+    bool was_wiped;
 };
 
 // Over all campaigns: that they do what they are meant to.
 struct coverage {
     uint64_t committed, unknown, refused, grants, breaks, resyncs, epochs, blocked;
-    uint64_t by_device, forced, asides, only_aside;
+    uint64_t by_device, forced, asides, only_aside, undecided;
 };
 
 static struct coverage coverage;
@@ -158,7 +160,6 @@ static void on_answer(struct net *net, const struct net_request *request, void *
 
 static void on_event(struct net *net, unsigned node, const struct event *event, void *userdata)
 {
-    (void)net;
     (void)node;
     (void)userdata;
     coverage.resyncs += strcmp(event->name, "store-resync") == 0 ? 1 : 0;
@@ -166,6 +167,11 @@ static void on_event(struct net *net, unsigned node, const struct event *event, 
     coverage.by_device += event_find(event, "device") != NULL ? 1 : 0;
     coverage.asides += strcmp(event->name, "store-set-aside") == 0 ? 1 : 0;
     coverage.blocked += event_find(event, "blank") != NULL ? 1 : 0;
+    coverage.undecided += strcmp(event->name, "store-waiting") == 0 &&
+                                  event_find(event, "blank") == NULL &&
+                                  event_find(event, "missing") == NULL && !net->has_device
+                              ? 1
+                              : 0;
     if (strcmp(event->name, "store-message-ignored") == 0) {
         net_fail(net, "node %u ignored a message: %s", node + 1, event_find(event, "reason"));
     }
@@ -232,6 +238,16 @@ static void act_lease(struct campaign *campaign, unsigned node)
     holder->request = net_lease(net, node, kind, LEASE, holder->term, lease.version);
 }
 
+static void act_steps(struct campaign *campaign)
+{
+    // A node that gets few of the steps is a slow or paused one.
+    unsigned favourite = any_node(campaign);
+    for (uint64_t i = roll(campaign, campaign->steps_max); i > 0; i--) {
+        unsigned node = roll(campaign, 2) == 0 ? favourite : any_node(campaign);
+        (void)net_step(campaign->net, node, (enum net_step)roll(campaign, NET_STEP_MAX));
+    }
+}
+
 static void act_split(struct campaign *campaign)
 {
     unsigned parts[NET_NODES_MAX];
@@ -288,18 +304,91 @@ static bool may_wipe(const struct campaign *campaign, unsigned node)
     return net->nodes_count > 1 && campaign->wiped < 0 && !campaign->may_force && !net->has_device;
 }
 
+static void act_stop(struct campaign *campaign, unsigned node, bool power_lost, size_t batches_kept)
+{
+    net_crash(campaign->net, node, power_lost, batches_kept);
+    campaign->holders[node].is_asking = false;
+    campaign->holders[node].term = 0;
+}
+
 static void act_crash(struct campaign *campaign, unsigned node)
 {
     struct net *net = campaign->net;
-    net_crash(net, node, roll(campaign, 2) == 0, (size_t)roll(campaign, 3));
-    campaign->holders[node].is_asking = false;
-    campaign->holders[node].term = 0;
+    bool power_lost = roll(campaign, 2) == 0;
+    act_stop(campaign, node, power_lost, (size_t)roll(campaign, 3));
     if (campaign->wiped >= 0 && node_has_history(net, (unsigned)campaign->wiped)) {
         campaign->wiped = -1;
     }
     if (may_wipe(campaign, node) && roll(campaign, 6) == 0) {
         net_wipe_disk(net, node);
         campaign->wiped = (int)node;
+        campaign->was_wiped = true;
+    }
+}
+
+static void act_start(struct campaign *campaign, unsigned node)
+{
+    struct net *net = campaign->net;
+    net->nodes[node].lowest_format = 2; // the one before it chooses histories by their length
+    net->nodes[node].highest_format = (uint8_t)(2 + roll(campaign, 2));
+    net_start(net, node);
+}
+
+// Writes of all, of which one node hears late: what the others do meanwhile is missing to it when
+// it is cut off, and of what comes later it gets its own.
+static void act_lag(struct campaign *campaign, unsigned slow)
+{
+    struct net *net = campaign->net;
+    for (uint64_t i = roll(campaign, 10); i > 0; i--) {
+        unsigned writer = roll(campaign, 2) == 0 ? slow : any_node(campaign);
+        if (net->nodes[writer].is_alive) {
+            act_write(campaign, writer);
+        }
+        for (uint64_t n = roll(campaign, campaign->steps_max); n > 0; n--) {
+            unsigned node = any_node(campaign);
+            enum net_step step = (enum net_step)roll(campaign, NET_STEP_MAX);
+            (void)net_step(net, node, node == slow ? NET_STEP_ORDER : step);
+        }
+    }
+}
+
+// The network is cut under way, and in the next moments nodes lose power. Some come back.
+static void act_blackout(struct campaign *campaign)
+{
+    struct net *net = campaign->net;
+    if (roll(campaign, 2) == 0) {
+        net_run(net);
+    }
+    unsigned slow = any_node(campaign);
+    act_lag(campaign, slow);
+    if (roll(campaign, 4) == 0) {
+        act_split(campaign);
+    } else {
+        unsigned parts[NET_NODES_MAX] = {0};
+        unsigned kept[NET_NODES_MAX] = {0};
+        parts[slow] = 1;
+        kept[slow] = (unsigned)(50 * roll(campaign, 2));
+        net_split(net, parts, kept);
+    }
+    act_steps(campaign);
+    for (unsigned node = 0; node < net->nodes_count; node++) {
+        if (net->nodes[node].is_alive && roll(campaign, 8) > 0) {
+            act_stop(campaign, node, true, (size_t)roll(campaign, 6));
+            act_steps(campaign);
+        }
+    }
+    if (roll(campaign, 4) > 0) {
+        net_heal(net);
+    }
+    for (unsigned node = 0; node < net->nodes_count; node++) {
+        if (!net->nodes[node].is_alive && roll(campaign, 3) > 0) {
+            act_start(campaign, node);
+        }
+    }
+    if (roll(campaign, 2) == 0) {
+        net_run(net);
+        net_tick(net, 600);
+        net_run(net);
     }
 }
 
@@ -307,7 +396,14 @@ static void act_fault(struct campaign *campaign)
 {
     struct net *net = campaign->net;
     unsigned node = any_node(campaign);
-    switch (roll(campaign, 9)) {
+    switch (roll(campaign, 12)) {
+    case 11:
+        net_lose_corosync(net, node);
+        break;
+    case 10:
+    case 9:
+        act_blackout(campaign);
+        break;
     case 8:
         act_decide(campaign, node);
         break;
@@ -336,21 +432,9 @@ static void act_fault(struct campaign *campaign)
         if (net->nodes[node].is_alive) {
             act_crash(campaign, node);
         } else {
-            net->nodes[node].lowest_format = 1;
-            net->nodes[node].highest_format = (uint8_t)(1 + roll(campaign, 2));
-            net_start(net, node);
+            act_start(campaign, node);
         }
         break;
-    }
-}
-
-static void act_steps(struct campaign *campaign)
-{
-    // A node that gets few of the steps is a slow or paused one.
-    unsigned favourite = any_node(campaign);
-    for (uint64_t i = roll(campaign, campaign->steps_max); i > 0; i--) {
-        unsigned node = roll(campaign, 2) == 0 ? favourite : any_node(campaign);
-        (void)net_step(campaign->net, node, (enum net_step)roll(campaign, NET_STEP_MAX));
     }
 }
 
@@ -430,6 +514,18 @@ static bool is_set_aside(const struct net *net, const char *key)
     return false;
 }
 
+// Whether there may have been two histories of which one was given up: a quorum was forced, or all
+// who could tell which one was confirmed were there, and one had lost its disk.
+static bool has_two_histories(const struct campaign *campaign)
+{
+    const struct net *net = campaign->net;
+    size_t asides = 0;
+    for (unsigned i = 0; i < net->nodes_count; i++) {
+        asides += net->nodes[i].asides_count;
+    }
+    return net->is_forced || (campaign->was_wiped && asides > 0);
+}
+
 static void check_write(struct campaign *campaign, const struct net_request *request)
 {
     struct net *net = campaign->net;
@@ -437,7 +533,8 @@ static void check_write(struct campaign *campaign, const struct net_request *req
     if (is_unknown || strncmp(request->key, "key/", 4) != 0) {
         return;
     }
-    if (net->is_forced && request->answer.code == 0 && is_set_aside(net, request->key)) {
+    if (has_two_histories(campaign) && request->answer.code == 0 &&
+        is_set_aside(net, request->key)) {
         coverage.only_aside += net_value(net, 0, request->key, NULL) == NULL ? 1 : 0;
         return;
     }
@@ -506,8 +603,8 @@ static void check_all(struct campaign *campaign)
         }
     }
     check_leases(campaign);
-    if (net->is_forced) {
-        return; // two histories were one too many for the rest
+    if (has_two_histories(campaign)) {
+        return; // one too many for the rest
     }
     for (unsigned i = 0; i < net->nodes_count; i++) {
         if (net->nodes[i].asides_count > 0) {
@@ -598,10 +695,11 @@ static void campaigns_keep_every_promise(void **state)
     print_message("# committed %" PRIu64 ", unknown %" PRIu64 ", refused %" PRIu64
                   ", grants %" PRIu64 ", breaks %" PRIu64 ", resyncs %" PRIu64 ", epochs %" PRIu64
                   ", blocked %" PRIu64 ", by device %" PRIu64 ", forced %" PRIu64
-                  ", set aside %" PRIu64 ", only there %" PRIu64 "\n",
+                  ", set aside %" PRIu64 ", only there %" PRIu64 ", undecided %" PRIu64 "\n",
                   coverage.committed, coverage.unknown, coverage.refused, coverage.grants,
                   coverage.breaks, coverage.resyncs, coverage.epochs, coverage.blocked,
-                  coverage.by_device, coverage.forced, coverage.asides, coverage.only_aside);
+                  coverage.by_device, coverage.forced, coverage.asides, coverage.only_aside,
+                  coverage.undecided);
 }
 
 int main(int argc, char **argv)

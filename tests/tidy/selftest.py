@@ -128,6 +128,8 @@ OBJECTS = [
      append(MODEL, '#include <time.h>\n#define NOW ti##me(0)\nlong guest_x(void);\nlong guest_x(void)\n{\n    return NOW;\n}\n')),
     ('purity', 'the environment is read', append(BASE, '#include <stdlib.h>\nchar *map_x(void);\nchar *map_x(void)\n'
                                                        '{\n    return getenv("x");\n}\n')),
+    ('planted', 'a bug that can be switched on', append('lrm/round.c', 'int planted_is(int bug);\nint x(void);\n'
+                                                                       'int x(void)\n{\n    return planted_is(1);\n}\n')),
     ('static-data', 'a counter', append(MODEL, 'int guest_x(void);\nint guest_x(void)\n'
                                                '{\n    static int count;\n    return count++;\n}\n')),
     ('static-data', 'an initialised variable outside a pure layer', append('lrm/round.c', 'int x;\nint y = 1;\n')),

@@ -94,7 +94,21 @@ def check_static_data(objects):
     return problems
 
 
+def check_planted(objects):
+    """Nothing of the planted bugs is in a program: no function, and none of their names."""
+    problems = []
+    for name, path in sorted(objects.paths.items()):
+        if is_in(name, ('tests/', 'tools/')):
+            continue
+        defined, undefined = symbols(path)
+        for symbol in sorted(defined | undefined):
+            if re.search(r'\bplanted_|PLANTED_', symbol):
+                problems.append(f'{name}:1: {symbol} is left of a planted bug')
+    return problems
+
+
 CHECKS = [
     ('purity', check_purity),
+    ('planted', check_planted),
     ('static-data', check_static_data),
 ]

@@ -25,7 +25,7 @@ LIBRARY_HEADERS = [
     (r'sqlite3\.h', ('cluster/storage/',)),
     (r'lxc/', ('lrm/agents/',)),
     (r'openssl/', ('common/base/digest.c',)),
-    (r'systemd/', ('common/host/',)),
+    (r'systemd/', ('common/host/', 'tests/contract/fake_service_manager.c')),
     (r'uuid/', ('common/host/',)),
     (r'json-c/', ('common/base/json_reader.c',)),
     (r'pthread\.h|threads\.h', ()),
@@ -50,6 +50,8 @@ LAYERS = [
     ('cluster/', ('common/', 'cluster/')),
     ('watchdog/mux.', ('common/base/', 'common/model/', 'watchdog/mux.h')),
     ('watchdog/', ('common/', 'watchdog/')),
+    # Whole nodes: all of the product.
+    ('sim/swarm/', ('cli/', 'cluster/', 'common/', 'crm/', 'lrm/', 'sim/', 'watchdog/')),
     ('sim/', ('common/', 'crm/', 'lrm/', 'sim/')),
     ('cli/', ('common/', 'cli/', 'cluster/', 'lrm/', 'crm/', 'sim/')),
     ('tools/', ('common/', 'tools/')),

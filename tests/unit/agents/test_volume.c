@@ -1,67 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0
-// Storages as text, and where volumes on them are.
+// Where volumes on storages are.
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "common/base/arena.h"
 #include "common/base/error.h"
-#include "common/base/strbuf.h"
-#include "common/model/storage.h"
 #include "lrm/agents/volume.h"
 #include "tests/lib/fake_store.h"
 #include "tests/lib/test.h"
-
-static void storage_read_and_written_is_the_same(void **state)
-{
-    static const char text[] = "dir: shared1\n\tpath /mnt/shared1\n\tshared 1\n\n";
-    struct arena *arena CLEANUP(arena_freep) = arena_new();
-    struct strbuf out CLEANUP(strbuf_done) = {0};
-    struct storage *storage = NULL;
-    struct error err = {0};
-    (void)state;
-    assert_int_equal(storage_parse(arena, text, &storage, &err), 0);
-    assert_string_equal(storage->id, "shared1");
-    assert_string_equal(storage->path, "/mnt/shared1");
-    assert_true(storage->shared);
-    storage_format(storage, &out);
-    assert_string_equal(strbuf_text(&out), text);
-}
-
-struct refusal {
-    const char *text;
-    const char *words;
-};
-
-static const struct refusal refusals[] = {
-    {"dir: s1\n\n", "line 1: key 'path' is required"},
-    {"nfs: s1\n\tpath /x\n\n", "line 1: unknown type 'nfs'"},
-    {"dir: 1s\n\tpath /x\n\n", "line 1: invalid name '1s'"},
-    {"dir: s1\n\tpath x\n\n", "line 2: key 'path': 'x' is not an absolute path"},
-    {"dir: s1\n\tpath /x/../y\n\n", "line 2: key 'path'"},
-    {"dir: s1\n\tpath /x/..\n\n", "line 2: key 'path'"},
-    {"dir: s1\n\tpath /x\n\tshared maybe\n\n", "line 3: key 'shared': expected 0 or 1"},
-    {"dir: s1\n\tpath /x\n\tcolour red\n\n", "line 3: unknown key 'colour'"},
-    {"", "expected one section, found 0"},
-    {"dir: s1\n\tpath /x\n\ndir: s2\n\tpath /y\n\n", "expected one section, found 2"},
-};
-
-static void storage_refused_names_line_and_key(void **state)
-{
-    (void)state;
-    for (size_t i = 0; i < ARRAY_SIZE(refusals); i++) {
-        struct arena *arena CLEANUP(arena_freep) = arena_new();
-        struct storage *storage = NULL;
-        struct error err = {0};
-        int r = storage_parse(arena, refusals[i].text, &storage, &err);
-        if (r != -EINVAL || strstr(err.text, refusals[i].words) == NULL) {
-            print_error("%zu: %d '%s'\n", i, r, err.text);
-        }
-        assert_int_equal(r, -EINVAL);
-        assert_non_null(strstr(err.text, refusals[i].words));
-        assert_null(storage);
-    }
-}
 
 struct row {
     const char *name;
@@ -112,8 +59,6 @@ static void volume_is_below_its_storage(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(storage_read_and_written_is_the_same),
-        cmocka_unit_test(storage_refused_names_line_and_key),
         cmocka_unit_test(volume_is_below_its_storage),
     };
     return cmocka_run_group_tests_name("volume", tests, NULL, NULL);

@@ -6,6 +6,7 @@
 #include "cli/check_rows.h"
 #include "common/base/arena.h"
 #include "common/base/json.h"
+#include "common/host/udp_probe.h"
 #include "tests/lib/fixture.h"
 
 #define STATUS                                                                                     \
@@ -106,8 +107,8 @@ static void check_of_a_healthy_cluster_is_ok_throughout(void **state)
 {
     struct fixture *f = *state;
     static const char *const subjects[] = {
-        "quorum", "nodes",    "daemons", "versions",      "clocks", "links",  "store",
-        "timing", "watchdog", "fencing", "corosync.conf", "disk",   "storage"};
+        "quorum", "nodes",    "daemons", "versions",      "clocks", "links",   "store",
+        "timing", "watchdog", "fencing", "corosync.conf", "disk",   "storage", "ports"};
     make(f);
     for (size_t i = 0; i < f->rows->count; i++) {
         fixture_row(f->rows->rows[i].words, f->rows->rows[i].level == CHECK_LEVEL_OK);
@@ -175,6 +176,33 @@ static void check_names_what_is_wrong_and_a_remedy(void **state)
     }
 }
 
+static void check_of_ports_says_what_came_back(void **state)
+{
+    struct fixture *f = *state;
+    static const struct {
+        enum udp_answer answer;
+        const char *words, *remedy;
+    } table[] = {
+        {UDP_REFUSED, "nothing listens", "start Corosync there"},
+        {UDP_UNREACHABLE, "nobody there has the address", "switch it on"},
+        {UDP_SILENT, "nothing comes back", "let udp port 5406 through the firewalls"},
+        {UDP_FORBIDDEN, "may not send", "through this node's firewall"},
+        {UDP_UNKNOWN, "it is a name", "numeric"},
+    };
+    for (size_t i = 0; i < ARRAY_SIZE(table); i++) {
+        const struct check_port port = {"n3", "10.0.0.3", 1, 5406, (int)table[i].answer};
+        f->input.ports = &port;
+        f->input.ports_count = 1;
+        make(f);
+        const struct check_row *row = find(f, "ports", CHECK_LEVEL_WARNING);
+        assert_non_null(row);
+        fixture_row(table[i].words, strstr(row->words, table[i].words) != NULL);
+        fixture_row(table[i].words, strstr(row->words, "'n3', link 1, udp port 5406 of 10.0.0.3"));
+        fixture_row(table[i].words, strstr(row->remedy, table[i].remedy) != NULL);
+        assert_null(find(f, "ports", CHECK_LEVEL_OK));
+    }
+}
+
 static void check_of_a_node_that_is_off_warns_of_it_and_of_the_margin(void **state)
 {
     struct fixture *f = *state;
@@ -236,6 +264,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         TEST(check_of_a_healthy_cluster_is_ok_throughout),
         TEST(check_names_what_is_wrong_and_a_remedy),
+        TEST(check_of_ports_says_what_came_back),
         TEST(check_of_a_node_that_is_off_warns_of_it_and_of_the_margin),
         TEST(check_of_fence_devices_wants_a_test_of_late),
         TEST(check_of_a_renamed_machine_is_an_error),

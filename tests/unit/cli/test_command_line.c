@@ -25,6 +25,11 @@ static int run_echo(struct cli *cli, struct error *err)
     if (cli_has(cli, "tag")) {
         cli_printf(cli, " tags='%s'", cli_text(cli, "tag"));
     }
+    map_each (e, &cli->values) {
+        if (strncmp(e->key, "net", 3) == 0) {
+            cli_printf(cli, " %s='%s'", e->key, (const char *)e->value);
+        }
+    }
     cli_printf(cli, "%s\n", cli_has(cli, "count") ? " given" : "");
     return 0;
 }
@@ -63,6 +68,7 @@ static const struct cli_param params_echo[] = {
     {.name = "state", .type = CLI_TYPE_CHOICE, .choices = states, .about = "which"},
     {.name = "max_restart", .type = CLI_TYPE_INT, .max = 5, .about = "tries"},
     {.name = "tag", .type = CLI_TYPE_TEXT, .many = true, .about = "may come again"},
+    {.name = "net0", .numbered = true, .about = "net0, net1, …"},
     {.name = NULL},
 };
 
@@ -105,6 +111,18 @@ static const struct row rows[] = {
      0,
      "add ct:100 count=4 purge=0 state=- given\n",
      NULL},
+    {"numbered options keep their numbers",
+     {"add", "ct:100", "--net12", "a", "--net0=b"},
+     0,
+     "add ct:100 count=3 purge=0 state=- net0='b' net12='a'\n",
+     NULL},
+    {"numbered option given twice",
+     {"add", "ct:100", "--net1", "a", "--net1", "b"},
+     2,
+     "",
+     "net1: given more than once"},
+    {"numbered option without a number", {"add", "ct:100", "--net", "a"}, 2, "", "net: unknown"},
+    {"numbered option with more", {"add", "ct:100", "--net1x", "a"}, 2, "", "net1x: unknown"},
     {"truth without value",
      {"add", "--purge", "ct:100"},
      0,
@@ -253,6 +271,7 @@ static void command_line_typed_gives_output_and_status(void **state)
 static const char help_add[] =
     "usage: tool add <sid> [<more>...] [--count <N>] [--purge <0|1>]\n"
     "       [--state <started|stopped>] [--max_restart <N>] [--tag <text>...]\n"
+    "       [--net0 <text>]\n"
     "\n"
     "adds\n"
     "\n"
@@ -263,6 +282,7 @@ static const char help_add[] =
     "  --state <started|stopped>   which\n"
     "  --max_restart <N>           tries, 0 to 5\n"
     "  --tag <text>...             may come again\n"
+    "  --net0 <text>               net0, net1, …\n"
     "  --quiet <0|1>               print no results and no warnings\n"
     "  --help <0|1>                print this help\n";
 

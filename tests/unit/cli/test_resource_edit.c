@@ -136,6 +136,81 @@ static void resource_add_refused_changes_nothing(void **state)
     assert_refused(f, add(f, "ct:100"), -EOPNOTSUPP, "groups were migrated to rules");
 }
 
+#define SERVICE "{\"sid\":\"ocf:db1\",\"node\":\"node2\",\"config\":{\"agent\":\"test:none\"}}"
+
+static void define(struct fixture *f, const char *key, const char *value)
+{
+    map_put(&f->request.define, key, arena_strdup(f->arena, value));
+}
+
+static void guest_takes_no_definition(void **state)
+{
+    struct fixture *f = *state;
+    define(f, "param.x", "1");
+    assert_refused(f, add(f, "ct:100"), -EINVAL, "'ct:100' is a guest: 'param.x' is not for it");
+    assert_refused(f, change(f, "ct:101"), -EINVAL, "is changed with ha-guest");
+}
+
+static void service_without_a_good_definition_is_refused(void **state)
+{
+    struct fixture *f = *state;
+    assert_refused(f, add(f, "ocf:db1"), -EINVAL, "key 'agent' is missing");
+    define(f, "agent", "test:none");
+    assert_refused(f, add(f, "ocf:db1"), -ENOENT, "agent 'test:none' is not installed");
+    define(f, "agent", "a/b");
+    assert_refused(f, add(f, "ocf:db1"), -EINVAL, "'a/b' is no agent's name");
+}
+
+// Its place is part of the definition, and may be one where it runs.
+static void service_that_is_defined_keeps_its_definition(void **state)
+{
+    struct fixture *f = *state;
+    fake_store_put(f->store, "guest/ocf:db1", SERVICE);
+    define(f, "agent", "test:none");
+    assert_refused(f, add(f, "ocf:db1"), -EEXIST,
+                   "'ocf:db1' is defined already, on node 'node2': add it without 'agent', and "
+                   "change it with 'set'");
+    map_clear(&f->request.define);
+    f->membership.members[1].online = false;
+    assert_refused(f, add(f, "ocf:db1"), -EHOSTUNREACH, "on node 'node2', which is not online");
+    f->membership.members[1].online = true;
+    assert_int_equal(add(f, "ocf:db1"), 0);
+    assert_string_equal(fake_store_get(f->store, "resource/ocf:db1"), "ocf: db1\n\n");
+    assert_string_equal(fake_store_get(f->store, "guest/ocf:db1"), SERVICE);
+}
+
+static int forget(struct fixture *f, const char *typed)
+{
+    read_view(f);
+    return resource_remove_definition(f->arena, &f->session, &f->view, typed, RESOURCE_PURGE_NO,
+                                      &f->err);
+}
+
+static void definition_is_forgotten_only_when_nothing_can_run(void **state)
+{
+    struct fixture *f = *state;
+    static const struct {
+        const char *resource;
+        const char *service; // or NULL
+    } rows[] = {
+        {"ocf: db1\n\n", "{\"node\":\"node2\",\"state\":\"stopped\"}"},
+        {"ocf: db1\n\tstate disabled\n\n", "{\"node\":\"node2\",\"state\":\"request_stop\"}"},
+        {"ocf: db1\n\tstate disabled\n\n", "{\"node\":\"node2\",\"state\":\"error\"}"},
+        {"ocf: db1\n\tstate disabled\n\n", NULL},
+    };
+    fake_store_put(f->store, "guest/ocf:db1", SERVICE);
+    for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
+        fake_store_put(f->store, "resource/ocf:db1", rows[i].resource);
+        fake_store_put(f->store, "service/ocf:db1", rows[i].service);
+        assert_refused(f, forget(f, "ocf:db1"), -EBUSY, "is not known to be stopped");
+    }
+    assert_refused(f, forget(f, "ct:101"), -EINVAL, "it is destroyed with ha-guest");
+    fake_store_put(f->store, "service/ocf:db1", "{\"node\":\"node2\",\"state\":\"stopped\"}");
+    assert_int_equal(forget(f, "ocf:db1"), 0);
+    assert_null(fake_store_get(f->store, "guest/ocf:db1"));
+    assert_null(fake_store_get(f->store, "resource/ocf:db1"));
+}
+
 static void resource_on_a_node_that_is_not_online_is_not_taken_over(void **state)
 {
     struct fixture *f = *state;
@@ -324,6 +399,10 @@ int main(void)
         TEST(resource_added_by_number_is_that_of_the_guest),
         TEST(resource_added_to_a_group_needs_the_group),
         TEST(resource_add_refused_changes_nothing),
+        TEST(guest_takes_no_definition),
+        TEST(service_without_a_good_definition_is_refused),
+        TEST(service_that_is_defined_keeps_its_definition),
+        TEST(definition_is_forgotten_only_when_nothing_can_run),
         TEST(resource_on_a_node_that_is_not_online_is_not_taken_over),
         TEST(resource_add_without_quorum_changes_nothing),
         TEST(resource_add_tells_why_the_store_refused),

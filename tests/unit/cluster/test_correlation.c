@@ -11,8 +11,10 @@ enum step_kind {
     STEP_GROUP,  // a, b, c: members' ids (0: none); joined or left with their process
     STEP_NODES,  // likewise, but with their node: a ring follows
     STEP_RING,   // a: node, b: sequence
-    STEP_QUORUM, // a: node, b: sequence, c: quorate
-    STEP_VOTES,  // a: quorum, b: highest expected
+    STEP_QUORUM, // a: node, b: sequence, c: quorate; and the votes as they are, asked for then
+    STEP_WORD,   // likewise, but the answer is not there yet
+    STEP_VOTES,  // a: quorum, b: highest expected, c: a device's votes and those it casts
+    STEP_LATE,   // likewise, but asked for before the last word on the quorum
 };
 
 struct step {
@@ -129,6 +131,73 @@ static const struct row rows[] = {
      true,
      1,
      false},
+    {"a gain does not count before votes were asked for",
+     {{STEP_GROUP, 1, 2, 3}, {STEP_RING, 1, 8, 0}, {STEP_VOTES, 2, 3, 0}, {STEP_WORD, 1, 8, 1}},
+     true,
+     3,
+     false},
+    {"nor with votes that were asked for before it was told",
+     {{STEP_GROUP, 1, 0, 0}, {STEP_RING, 1, 8, 0}, {STEP_WORD, 1, 8, 1}, {STEP_LATE, 2, 3, 11}},
+     true,
+     1,
+     false},
+    {"but with those that were asked for then",
+     {{STEP_GROUP, 1, 0, 0},
+      {STEP_RING, 1, 8, 0},
+      {STEP_WORD, 1, 8, 1},
+      {STEP_LATE, 2, 3, 10},
+      {STEP_VOTES, 2, 3, 11}},
+     true,
+     1,
+     true},
+    {"a loss counts at once",
+     {{STEP_GROUP, 1, 2, 3},
+      {STEP_RING, 1, 8, 0},
+      {STEP_VOTES, 2, 3, 0},
+      {STEP_QUORUM, 1, 8, 1},
+      {STEP_WORD, 1, 8, 0}},
+     true,
+     3,
+     false},
+    {"the same told again changes nothing",
+     {{STEP_GROUP, 1, 2, 3},
+      {STEP_RING, 1, 8, 0},
+      {STEP_VOTES, 2, 3, 0},
+      {STEP_QUORUM, 1, 8, 1},
+      {STEP_WORD, 1, 8, 1}},
+     true,
+     3,
+     true},
+    {"a gain that was lost again does not come with the votes",
+     {{STEP_GROUP, 1, 2, 3},
+      {STEP_RING, 1, 8, 0},
+      {STEP_WORD, 1, 8, 1},
+      {STEP_WORD, 1, 8, 0},
+      {STEP_VOTES, 2, 3, 0}},
+     true,
+     3,
+     false},
+    {"the gain of another ring: the old quorum is not known any more",
+     {{STEP_GROUP, 1, 2, 3},
+      {STEP_RING, 1, 8, 0},
+      {STEP_VOTES, 2, 3, 0},
+      {STEP_QUORUM, 1, 8, 1},
+      {STEP_WORD, 1, 12, 1}},
+     true,
+     3,
+     false},
+    {"it counts when the group stands on that ring",
+     {{STEP_GROUP, 1, 2, 3},
+      {STEP_RING, 1, 8, 0},
+      {STEP_VOTES, 2, 3, 0},
+      {STEP_QUORUM, 1, 8, 1},
+      {STEP_WORD, 1, 12, 1},
+      {STEP_NODES, 1, 2, 0},
+      {STEP_VOTES, 2, 3, 0},
+      {STEP_RING, 1, 12, 0}},
+     true,
+     2,
+     true},
     {"we are not in the group (any more): alone",
      {{STEP_GROUP, 2, 3, 0}, {STEP_RING, 1, 8, 0}, {STEP_VOTES, 2, 3, 0}, {STEP_QUORUM, 1, 8, 1}},
      true,
@@ -136,12 +205,24 @@ static const struct row rows[] = {
      false},
 };
 
-static void step_run(struct correlation *correlation, const struct step *step)
+static struct correlation_votes votes_of_step(const struct step *step)
+{
+    return (struct correlation_votes){
+        .quorum = step->a,
+        .expected = step->b,
+        .device = step->c / 10,
+        .cast = step->c % 10,
+    };
+}
+
+// `asked` counts the requests: each word on the quorum is followed by one.
+static void step_run(struct correlation *correlation, const struct step *step, uint64_t *asked)
 {
     uint32_t ids[] = {step->a, step->b, step->c};
     struct correlation_member members[3];
     size_t count = 0;
     struct correlation_ring ring = {.node = step->a, .sequence = step->b};
+    struct correlation_votes votes = correlation->votes;
     switch (step->kind) {
     case STEP_GROUP:
     case STEP_NODES:
@@ -156,13 +237,19 @@ static void step_run(struct correlation *correlation, const struct step *step)
         correlation_ring(correlation, ring);
         break;
     case STEP_QUORUM:
-        correlation_quorum(correlation, ring, step->c != 0);
+        correlation_quorum(correlation, ring, step->c != 0, ++*asked);
+        correlation_take_votes(correlation, *asked, &votes);
+        break;
+    case STEP_WORD:
+        correlation_quorum(correlation, ring, step->c != 0, ++*asked);
         break;
     case STEP_VOTES:
-        correlation_take_votes(correlation, &(struct correlation_votes){.quorum = step->a,
-                                                                        .expected = step->b,
-                                                                        .device = step->c / 10,
-                                                                        .cast = step->c % 10});
+        votes = votes_of_step(step);
+        correlation_take_votes(correlation, *asked, &votes);
+        break;
+    case STEP_LATE:
+        votes = votes_of_step(step);
+        correlation_take_votes(correlation, *asked - 1, &votes);
         break;
     case STEP_END:
         break;
@@ -183,9 +270,10 @@ static void configuration_follows_from_what_was_told(void **state)
         struct correlation correlation;
         struct replica_member members[REPLICA_MEMBERS_MAX];
         struct replica_configuration got = {0};
+        uint64_t asked = 0;
         correlation_init(&correlation, 1);
         for (const struct step *step = row->steps; step->kind != STEP_END; step++) {
-            step_run(&correlation, step);
+            step_run(&correlation, step, &asked);
         }
         bool told = correlation_get(&correlation, &nodes, members, &got);
         if (told != row->told || got.count != row->members || got.quorate != row->quorate) {
@@ -223,12 +311,36 @@ static void votes_of_a_device_are_none_of_the_nodes(void **state)
         correlation_init(&correlation, 1);
         correlation_group(&correlation, group, ARRAY_SIZE(group), false);
         correlation_ring(&correlation, (struct correlation_ring){.node = 1, .sequence = 8});
-        correlation_take_votes(&correlation, &table[i].votes);
+        correlation_take_votes(&correlation, 1, &table[i].votes);
         assert_true(correlation_get(&correlation, &nodes, members, &got));
         if (got.quorum_votes != table[i].quorum || got.expected_votes != table[i].expected ||
             got.device_votes != table[i].device || got.forced != table[i].forced) {
             fail_msg("%s: quorum %u, expected %u, device %u", table[i].name, got.quorum_votes,
                      got.expected_votes, got.device_votes);
+        }
+    }
+}
+
+// With these a survivor goes on while the device notices a death, and nobody beside it.
+static void times_of_a_device_fit_what_it_takes(void **state)
+{
+    (void)state;
+    static const int64_t tokens_ms[] = {1000, 1500, 3000, 10000};
+    static const int64_t timeouts_ms[] = {2000, 4000, 10000, 60000};
+    for (size_t i = 0; i < ARRAY_SIZE(tokens_ms); i++) {
+        for (size_t k = 0; k < ARRAY_SIZE(timeouts_ms); k++) {
+            int64_t token_ms = tokens_ms[i];
+            int64_t timeout_ms = timeouts_ms[k];
+            struct correlation_votes votes = {.quorum = 2, .expected = 3, .device = 1};
+            correlation_time_device(&votes, token_ms, timeout_ms);
+            int64_t silence_ms = votes.device_silence_ms;
+            assert_true(silence_ms > 22 * token_ms / 10);
+            assert_true(silence_ms > 12 * timeout_ms / 10);
+            assert_true(votes.device_wait_ms >= silence_ms + silence_ms / 3 + timeout_ms);
+            votes.device = 0;
+            correlation_time_device(&votes, token_ms, timeout_ms);
+            assert_int_equal(votes.device_silence_ms, 0);
+            assert_int_equal(votes.device_wait_ms, 0);
         }
     }
 }
@@ -262,6 +374,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(configuration_follows_from_what_was_told),
         cmocka_unit_test(members_are_sorted_and_rings_differ),
+        cmocka_unit_test(times_of_a_device_fit_what_it_takes),
         cmocka_unit_test(votes_of_a_device_are_none_of_the_nodes),
     };
     return cmocka_run_group_tests_name("correlation", tests, NULL, NULL);

@@ -13,11 +13,11 @@ static void chronicle_reads_back_as_written(void **state)
 {
     struct arena *arena = *state;
     struct chronicle chronicle = {0};
-    chronicle_begin(&chronicle, &(struct chronicle_epoch){1, 11, 0, 2, 3, false}, 0);
-    chronicle_begin(&chronicle, &(struct chronicle_epoch){3, UINT64_MAX, 0, 1, 2, true},
+    chronicle_begin(&chronicle, &(struct chronicle_epoch){1, 11, 0, 2, 3, false, false}, 0);
+    chronicle_begin(&chronicle, &(struct chronicle_epoch){3, UINT64_MAX, 0, 1, 2, true, true},
                     VERSION(1, 7));
     const char *text = chronicle_format(&chronicle, arena);
-    assert_string_equal(text, "epochs 1 11 1099511627783 2 3 0 3 18446744073709551615 0 1 2 1");
+    assert_string_equal(text, "epochs 1 11 1099511627783 2 3 0 3 18446744073709551615 0 1 2 3");
     struct chronicle read;
     chronicle_parse(&read, arena, text);
     assert_string_equal(chronicle_format(&read, arena), text);
@@ -64,14 +64,14 @@ static void changes_are_covered_by_a_history_that_went_on_from_them(void **state
 {
     (void)state;
     // Theirs: epochs 5 (up to 9), 6, and its own 7. Mine: 5, 6 (which ended otherwise), another 7.
-    const struct chronicle theirs = {.epochs = {{5, 50, VERSION(5, 9), 2, 3, false},
-                                                {6, 60, VERSION(6, 3), 2, 3, false},
-                                                {7, 70, 0, 2, 3, false}},
+    const struct chronicle theirs = {.epochs = {{5, 50, VERSION(5, 9), 2, 3, false, false},
+                                                {6, 60, VERSION(6, 3), 2, 3, false, false},
+                                                {7, 70, 0, 2, 3, false, false}},
                                      .epochs_count = 3};
-    const struct chronicle mine = {.epochs = {{4, 40, VERSION(4, 2), 2, 3, false},
-                                              {5, 50, VERSION(5, 9), 2, 3, false},
-                                              {6, 60, VERSION(6, 5), 2, 3, false},
-                                              {7, 71, 0, 2, 3, false}},
+    const struct chronicle mine = {.epochs = {{4, 40, VERSION(4, 2), 2, 3, false, false},
+                                              {5, 50, VERSION(5, 9), 2, 3, false, false},
+                                              {6, 60, VERSION(6, 5), 2, 3, false, false},
+                                              {7, 71, 0, 2, 3, false, false}},
                                    .epochs_count = 4};
     const struct {
         const char *name;
@@ -97,7 +97,7 @@ static void changes_are_covered_by_a_history_that_went_on_from_them(void **state
 static void loss_tells_what_may_have_been_confirmed(void **state)
 {
     (void)state;
-    const struct chronicle_epoch common = {5, 50, 0, 2, 3, false};
+    const struct chronicle_epoch common = {5, 50, 0, 2, 3, false, false};
     const struct {
         const char *name;
         struct chronicle_epoch mine[2], theirs[2]; // after the common one; epoch 0: none
@@ -107,13 +107,13 @@ static void loss_tells_what_may_have_been_confirmed(void **state)
         {"the same", {{0}}, {{0}}, VERSION(5, 7), VERSION(5, 7), CHRONICLE_LOSS_NONE},
         {"they went on",
          {{0}},
-         {{6, 60, 0, 2, 3, false}},
+         {{6, 60, 0, 2, 3, false, false}},
          VERSION(5, 7),
          VERSION(6, 2),
          CHRONICLE_LOSS_NONE},
         {"a tail, and a quorum went on",
          {{0}},
-         {{6, 60, 0, 2, 3, false}},
+         {{6, 60, 0, 2, 3, false, false}},
          VERSION(5, 8),
          VERSION(6, 2),
          CHRONICLE_LOSS_TAIL},
@@ -125,25 +125,37 @@ static void loss_tells_what_may_have_been_confirmed(void **state)
          CHRONICLE_LOSS_TAIL},
         {"a tail, and a forced one went on",
          {{0}},
-         {{6, 60, 0, 1, 1, false}},
+         {{6, 60, 0, 1, 1, false, false}},
          VERSION(5, 8),
          VERSION(6, 2),
          CHRONICLE_LOSS_CONFIRMED},
+        {"no more than they have, and a forced one went on",
+         {{0}},
+         {{6, 60, 0, 1, 1, false, false}},
+         VERSION(5, 7),
+         VERSION(6, 2),
+         CHRONICLE_LOSS_UNKNOWN},
+        {"no more than they have, and some who did not know all went on",
+         {{0}},
+         {{6, 60, 0, 2, 3, false, true}},
+         VERSION(5, 7),
+         VERSION(6, 2),
+         CHRONICLE_LOSS_UNKNOWN},
         {"a tail, and one of fewer nodes went on",
          {{0}},
-         {{6, 60, 0, 2, 2, false}},
+         {{6, 60, 0, 2, 2, false, false}},
          VERSION(5, 8),
          VERSION(6, 2),
          CHRONICLE_LOSS_TAIL},
         {"an epoch of its own",
-         {{6, 61, 0, 1, 1, false}},
-         {{6, 60, 0, 2, 3, false}},
+         {{6, 61, 0, 1, 1, false, false}},
+         {{6, 60, 0, 2, 3, false, false}},
          VERSION(6, 1),
          VERSION(6, 2),
          CHRONICLE_LOSS_CONFIRMED},
         {"an epoch of its own, in which nothing was written",
-         {{6, 61, 0, 1, 1, false}},
-         {{6, 60, 0, 2, 3, false}},
+         {{6, 61, 0, 1, 1, false, false}},
+         {{6, 60, 0, 2, 3, false, false}},
          VERSION(6, 0),
          VERSION(6, 2),
          CHRONICLE_LOSS_NONE},
@@ -154,8 +166,8 @@ static void loss_tells_what_may_have_been_confirmed(void **state)
          0,
          CHRONICLE_LOSS_CONFIRMED},
         {"the second one of its own was empty",
-         {{6, 61, VERSION(6, 3), 1, 1, false}, {7, 71, 0, 1, 1, false}},
-         {{8, 80, 0, 2, 3, false}},
+         {{6, 61, VERSION(6, 3), 1, 1, false, false}, {7, 71, 0, 1, 1, false, false}},
+         {{8, 80, 0, 2, 3, false, false}},
          VERSION(7, 0),
          VERSION(8, 1),
          CHRONICLE_LOSS_CONFIRMED},

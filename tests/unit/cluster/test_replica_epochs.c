@@ -592,6 +592,98 @@ static void quorum_of_one_vote_needs_a_majority_of_those_present(void **state)
 
 // An epoch that is on any disk is promised on the disks of a quorum, so that its number is not used
 // again, whoever crashes.
+// --- a history with a gap ------------------------------------------------------------------------
+
+static void steps(struct net *net, unsigned node, const enum net_step *list, size_t count)
+{
+    for (size_t i = 0; i < count; i++) {
+        assert_true(net_step(net, node, list[i]));
+    }
+}
+
+// Two members confirm a write of which the third, slow one has heard nothing when it is cut off; it
+// then delivers its own three, which are in the order behind that. Afterwards no two have the same,
+// and that third one's history is the longest.
+static void confirm_beside_a_gap(struct net *net)
+{
+    static const enum net_step write[] = {NET_STEP_ORDER, NET_STEP_DELIVER, NET_STEP_FLUSH,
+                                          NET_STEP_DISK, NET_STEP_ORDER};
+    static const enum net_step acknowledge[] = {NET_STEP_DELIVER, NET_STEP_FLUSH, NET_STEP_DISK,
+                                                NET_STEP_ORDER};
+    size_t put = net_put(net, 0, "confirmed", "x", STORE_ANY);
+    steps(net, 0, write, ARRAY_SIZE(write));
+    steps(net, 1, acknowledge, ARRAY_SIZE(acknowledge));
+    while (!net_answer(net, put)->is_answered) {
+        assert_true(net_step(net, 0, NET_STEP_DELIVER));
+    }
+    assert_int_equal(code_of(net, put), 0);
+    (void)net_put(net, 1, "tail", "x", STORE_ANY);
+    while (net_step(net, 1, NET_STEP_ORDER) || net_step(net, 1, NET_STEP_DELIVER)) {
+    }
+    (void)net_put(net, 2, "a", "x", STORE_ANY);
+    (void)net_put(net, 2, "b", "x", STORE_ANY);
+    (void)net_put(net, 2, "c", "x", STORE_ANY);
+    while (net_step(net, 2, NET_STEP_ORDER)) {
+    }
+    net_split(net, ALONE_3, NOTHING_KEPT);
+    for (unsigned i = 0; i < 3; i++) {
+        assert_true(net_step(net, 2, NET_STEP_DELIVER));
+    }
+    (void)net_step(net, 1, NET_STEP_FLUSH);
+    assert_true(net_step(net, 2, NET_STEP_FLUSH));
+    assert_true(net_step(net, 2, NET_STEP_DISK));
+}
+
+static void lose_all_power(struct net *net)
+{
+    for (unsigned node = 0; node < 3; node++) {
+        net_crash(net, node, true, 9);
+    }
+    net_heal(net);
+    net_start(net, 1);
+    net_start(net, 2);
+    assert_true(net->nodes[2].disk_version > net->nodes[1].disk_version);
+    assert_true(net->nodes[1].disk_version > net->nodes[0].disk_version);
+}
+
+static void longest_history_does_not_win_if_its_member_knows_of_the_gap(void **state)
+{
+    (void)state;
+    struct net *net = serving_net(3);
+    confirm_beside_a_gap(net);
+    assert_true(net_step(net, 2, NET_STEP_DELIVER)); // it is alone: of its own nothing arrived
+    assert_true(net_step(net, 2, NET_STEP_FLUSH));
+    assert_true(net_step(net, 2, NET_STEP_DISK));
+    lose_all_power(net);
+    net_settle(net);
+    assert_string_equal(net_value(net, 2, "confirmed", NULL), "x");
+    assert_string_equal(net_value(net, 2, "tail", NULL), "x");
+    assert_null(net_value(net, 1, "a", NULL));
+    net_free(net);
+}
+
+static void two_ends_of_a_history_wait_for_the_third_member(void **state)
+{
+    (void)state;
+    struct net *net = serving_net(3);
+    struct heard heard;
+    hear_of(net, &heard, "store-waiting");
+    confirm_beside_a_gap(net);
+    lose_all_power(net); // before it knows that it is alone
+    for (unsigned i = 0; i < 100; i++) {
+        net_run(net);
+        net_tick(net, 100);
+    }
+    assert_true(net_is_quorate(net, 1));
+    assert_false(net_is_serving(net, 1));
+    assert_true(heard.count > 0);
+    net_start(net, 0);
+    net_settle(net);
+    assert_string_equal(net_value(net, 2, "confirmed", NULL), "x");
+    assert_null(net_value(net, 1, "a", NULL));
+    net_free(net);
+}
+
 static void epoch_is_promised_by_a_quorum_before_it_is_adopted(void **state)
 {
     (void)state;
@@ -649,6 +741,8 @@ int main(void)
         cmocka_unit_test(forced_sides_merge_to_the_more_advanced_history),
         cmocka_unit_test(forced_sides_of_equal_length_merge_to_the_lowest_id),
         cmocka_unit_test(quorum_of_one_vote_needs_a_majority_of_those_present),
+        cmocka_unit_test(longest_history_does_not_win_if_its_member_knows_of_the_gap),
+        cmocka_unit_test(two_ends_of_a_history_wait_for_the_third_member),
         cmocka_unit_test(epoch_is_promised_by_a_quorum_before_it_is_adopted),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

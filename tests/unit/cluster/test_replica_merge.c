@@ -283,6 +283,12 @@ static void rolling_upgrade_speaks_the_old_format_until_all_know_the_new_one(voi
     (void)state;
     struct heard heard;
     struct net *net = serving_net(3, &heard);
+    assert_int_equal(net->nodes[0].format, 2);
+    for (unsigned node = 0; node < 3; node++) { // back to the version before
+        restart_speaking(net, node, 1, 1);
+    }
+    net_settle(net);
+    assert_int_equal(done(net, 0, "a", "w"), 0);
     assert_int_equal(net->nodes[0].format, 1);
     for (unsigned node = 0; node < 3; node++) {
         restart_speaking(net, node, 1, 2);
@@ -363,6 +369,8 @@ static void side_with_more_votes_goes_on_and_of_equal_ones_the_older(void **stat
     restart_speaking(net, 0, 3, 3);
     restart_speaking(net, 1, 1, 2);
     restart_speaking(net, 2, 2, 3);
+    restart_speaking(net, 3, 1, 1);
+    restart_speaking(net, 4, 1, 1);
     for (unsigned i = 0; i < 30; i++) {
         net_run(net);
         net_tick(net, 200);

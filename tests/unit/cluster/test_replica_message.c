@@ -24,7 +24,7 @@ static const struct message messages[] = {
      .boot_id = UINT64_MAX,
      .ring = 7,
      .epoch = 8,
-     .state = {.formats = {1, 3},
+     .state = {.formats = {1, 1},
                .device = true,
                .attempt = 9,
                .promised = 10,
@@ -57,6 +57,15 @@ static const struct message messages[] = {
      .format = 1,
      .part = {.sequence = 5, .part = 0, .parts = 1, .bytes = "\0x", .size_bytes = 2}},
     {.kind = MESSAGE_ACK, .format = 1, .acks = {UINT64_C(1) << 60, 4}},
+    // Format 2:
+    {.kind = MESSAGE_STATE,
+     .format = 1,
+     .state = {.formats = {1, 2},
+               .attempt = 9,
+               .extent = {.session = 5, .members = {{1, 8, 7}, {2, 9, 9}}, .members_count = 2},
+               .extension = "later",
+               .extension_bytes = 5}},
+    {.kind = MESSAGE_DECISION, .format = 2, .decision = {.unsure = true}},
 };
 
 struct bytes {
@@ -91,6 +100,9 @@ static void message_reads_back_as_written(void **state)
         assert_memory_equal(&read.state.streams, &messages[i].state.streams,
                             sizeof(read.state.streams));
         assert_memory_equal(&read.acks, &messages[i].acks, sizeof(read.acks));
+        assert_memory_equal(&read.state.extent, &messages[i].state.extent,
+                            sizeof(read.state.extent));
+        assert_int_equal(read.decision.unsure, messages[i].decision.unsure);
         struct bytes again = formatted(arena, &read);
         assert_int_equal(again.size_bytes, bytes.size_bytes);
         assert_memory_equal(again.data, bytes.data, bytes.size_bytes);
@@ -140,13 +152,13 @@ static void message_with_a_wrong_byte_is_refused(void **state)
     } rows[] = {
         {"magic", 0, 0, 0, -EBADMSG},
         {"format of a state", 0, 4, 2, -EPROTONOSUPPORT},
-        {"format", 1, 4, 2, -EPROTONOSUPPORT},
+        {"format", 1, 4, 3, -EPROTONOSUPPORT},
         {"no format", 1, 4, 0, -EBADMSG},
         {"kind 0", 0, 5, 0, -EBADMSG},
         {"kind too high", 1, 5, MESSAGE_KIND_MAX, -EBADMSG},
         {"reserved", 0, 6, 1, -EBADMSG},
         {"no lowest format", 0, 32, 0, -EBADMSG},
-        {"lowest format above the highest", 0, 32, 4, -EBADMSG},
+        {"lowest format above the highest", 0, 32, 2, -EBADMSG},
         {"flags of a state", 0, 34, 4, -EBADMSG},
         {"flags", 1, 40, 16, -EBADMSG},
         {"participants", 1, 81, 65, -EBADMSG},
@@ -156,6 +168,11 @@ static void message_with_a_wrong_byte_is_refused(void **state)
         {"part", 5, 34, 2, -EBADMSG},
         {"parts", 5, 40, 1, -EBADMSG},
         {"size", 5, 42, 4, -EBADMSG},
+        {"members of an extent", 9, 111, 65, -EBADMSG},
+        {"order of an extent", 9, 133, 1, -EBADMSG},
+        {"more acknowledged than delivered", 9, 125, 9, -EBADMSG},
+        {"a flag of format 2 in format 1", 2, 40, 16, -EBADMSG},
+        {"flags of format 2", 10, 40, 32, -EBADMSG},
     };
     for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
         struct bytes bytes = formatted(arena, &messages[rows[i].message]);
@@ -168,15 +185,15 @@ static void message_with_a_wrong_byte_is_refused(void **state)
     }
 }
 
-// Format 1 as it went out into the world. Who changes these bytes makes another format.
-static void format_1_has_the_bytes_it_had(void **state)
+// The formats as they went out into the world. Who changes these bytes makes another format.
+static void formats_have_the_bytes_they_had(void **state)
 {
     struct arena *arena = *state;
     const struct {
         size_t message;
         const char *hex;
     } rows[] = {
-        {0, "4848415201010000ffffffffffffffff07000000000000000800000000000000010301090000"
+        {0, "4848415201010000ffffffffffffffff07000000000000000800000000000000010101090000"
             "00000000000a000000000000000200000003000000580000000000000005000000000a00004d"
             "0000000000000000000000000000000000000000000000050000006c61746572"},
         {1, "48484152010200000100000000000000000000000000000000000000000000000b0000000000"
@@ -196,6 +213,14 @@ static void format_1_has_the_bytes_it_had(void **state)
             "00000000000001000000020000000078"},
         {8, "4848415201070000000000000000000000000000000000000000000000000000000000000000"
             "00100400000000000000"},
+        {9, "4848415201010000000000000000000000000000000000000000000000000000010200090000"
+            "0000000000000000000000000000000000000000000000000000000000000000000000000000"
+            "0000000000000000000000000000000000000000000000370000000500000000000000020001"
+            "0000000800000000000000070000000000000002000000090000000000000009000000000000"
+            "006c61746572"},
+        {10, "4848415202020000000000000000000000000000000000000000000000000000000000000000"
+             "0000100000000000000000000000000000000000000000000000000000000000000000000000"
+             "00000000000000"},
     };
     for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
         struct bytes bytes = formatted(arena, &messages[rows[i].message]);
@@ -361,7 +386,7 @@ int main(void)
         fixture_test(decision_reads_back_with_its_participants),
         fixture_test(message_cut_or_lengthened_is_refused),
         fixture_test(message_with_a_wrong_byte_is_refused),
-        fixture_test(format_1_has_the_bytes_it_had),
+        fixture_test(formats_have_the_bytes_they_had),
         fixture_test(state_and_headers_of_later_formats_are_read),
         fixture_test(request_reads_back_as_written),
         fixture_test(request_with_a_forged_count_reserves_nothing),

@@ -205,7 +205,8 @@ static void corosync_conf_device_comes_and_goes(void **state)
     corosync_conf_set_device(conf, &device);
     const char *text = corosync_conf_format(*state, conf);
     assert_non_null(strstr(text, "quorum {\n  provider: corosync_votequorum\n  device {\n"
-                                 "    model: net\n    votes: 1\n    net {\n      host: q\n"
+                                 "    model: net\n    votes: 1\n    timeout: 4000\n"
+                                 "    sync_timeout: 8000\n    net {\n      host: q\n"
                                  "      algorithm: ffsplit\n      tls: off\n    }\n  }\n}\n"));
     conf = conf_of(*state, text);
     assert_true(corosync_conf_device(conf, &found));
@@ -214,7 +215,7 @@ static void corosync_conf_device_comes_and_goes(void **state)
     assert_string_equal(found.tls, "off");
     device.algorithm = "lms";
     corosync_conf_set_device(conf, &device);
-    assert_null(strstr(corosync_conf_format(*state, conf), "votes: 1\n    net"));
+    assert_null(strstr(corosync_conf_format(*state, conf), "votes: 1\n    timeout"));
     corosync_conf_set_device(conf, NULL);
     conf = conf_of(*state, corosync_conf_format(*state, conf));
     assert_false(corosync_conf_device(conf, &found));

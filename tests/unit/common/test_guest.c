@@ -36,6 +36,20 @@ static void guest_text_is_read(void **state)
     assert_int_equal(guest->config.count, 2);
 }
 
+static void guest_arrival_is_kept_and_copied(void **state)
+{
+    static const char text[] =
+        "{\"arrival\":\"m1\",\"config\":{\"memory\":\"64\"},\"lock\":\"backup\","
+        "\"node\":\"n1\",\"sid\":\"vm:101\"}";
+    struct guest *guest = NULL;
+    assert_int_equal(guest_parse(*state, text, strlen(text), &guest, NULL), 0);
+    assert_string_equal(guest->arrival, "m1");
+    struct guest *clone = guest_clone(*state, guest);
+    guest->arrival = NULL;
+    map_clear(&guest->config);
+    assert_string_equal(guest_format(*state, clone), text);
+}
+
 static void guest_without_config_has_an_empty_one(void **state)
 {
     static const char text[] = "{\"sid\":\"vm:101\",\"node\":\"n1\"}";
@@ -81,6 +95,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         fixture_test(guest_made_by_hand_is_written),
         fixture_test(guest_text_is_read),
+        fixture_test(guest_arrival_is_kept_and_copied),
         fixture_test(guest_without_config_has_an_empty_one),
         fixture_test(guest_bad_text_names_the_key),
     };

@@ -95,6 +95,8 @@ static void lrm_result_texts_round_trip(void **state)
         "{\"exit_code\":0,\"sid\":\"vm:240\",\"state\":\"started\",\"uid\":\"u1\"}",
         "{\"exit_code\":-1,\"reason\":\"no such rootfs\",\"sid\":\"ct:100\",\"state\":\"request_stop\","
         "\"uid\":\"u2\"}",
+        "{\"exit_code\":1,\"output\":\"one\\ntwo\",\"reason\":\"broken\",\"sid\":\"ocf:db1\","
+        "\"state\":\"started\",\"uid\":\"u3\"}",
     };
     for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
         struct lrm_result *result = NULL;
@@ -140,13 +142,14 @@ static void lrm_results_differ_when_any_field_does(void **state)
         const char *name;
         struct lrm_result result;
     } rows[] = {
-        {"uid", {"u2", "ct:1", SVC_STATE_STARTED, 0, NULL}},
-        {"sid", {"u1", "ct:2", SVC_STATE_STARTED, 0, NULL}},
-        {"state", {"u1", "ct:1", SVC_STATE_STOPPED, 0, NULL}},
-        {"exit_code", {"u1", "ct:1", SVC_STATE_STARTED, 1, NULL}},
-        {"reason", {"u1", "ct:1", SVC_STATE_STARTED, 0, "why"}},
+        {"uid", {"u2", "ct:1", SVC_STATE_STARTED, 0, NULL, NULL}},
+        {"sid", {"u1", "ct:2", SVC_STATE_STARTED, 0, NULL, NULL}},
+        {"state", {"u1", "ct:1", SVC_STATE_STOPPED, 0, NULL, NULL}},
+        {"exit_code", {"u1", "ct:1", SVC_STATE_STARTED, 1, NULL, NULL}},
+        {"reason", {"u1", "ct:1", SVC_STATE_STARTED, 0, "why", NULL}},
+        {"output", {"u1", "ct:1", SVC_STATE_STARTED, 0, NULL, "line"}},
     };
-    const struct lrm_result result = {"u1", "ct:1", SVC_STATE_STARTED, 0, NULL};
+    const struct lrm_result result = {"u1", "ct:1", SVC_STATE_STARTED, 0, NULL, NULL};
     assert_true(lrm_result_is_equal(&result, &result));
     for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
         fixture_row(rows[i].name, !lrm_result_is_equal(&result, &rows[i].result));

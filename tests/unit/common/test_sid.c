@@ -25,12 +25,45 @@ static void sid_rows(void **state)
                                        "ocf:db1",
                                        "fa:a:b",
                                        "unit:a@b-1.service",
+                                       "unit:dev-\\x2ddisk.service",
+                                       "ocf:DB_1.main-a",
+                                       "ocf:_x",
                                        "fa:\xc3\xa4",
                                        long_name};
-    static const char *const bad[] = {
-        "",        ":",       "ct:",    ":100",    "100",       "ct",      "ct 100",
-        "ct: 100", "CT:100",  "c1:100", "ct:1",    "ct:0100",   "vm:10a",  "vm:-10",
-        "fa:a b",  "fa:a\tb", "fa:a\n", "fa:\x7f", "fa:a\x01z", "fa:\xff", "fa:\xc3"};
+    static const char *const bad[] = {"",
+                                      ":",
+                                      "ct:",
+                                      ":100",
+                                      "100",
+                                      "ct",
+                                      "ct 100",
+                                      "ct: 100",
+                                      "CT:100",
+                                      "c1:100",
+                                      "ct:1",
+                                      "ct:0100",
+                                      "vm:10a",
+                                      "vm:-10",
+                                      "unit:nginx",
+                                      "unit:.service",
+                                      "unit:a@.service",
+                                      "unit:@b.service",
+                                      "unit:a/b.service",
+                                      "unit:a.socket",
+                                      "unit:a b.service",
+                                      "unit:\xc3\xa4.service",
+                                      "ocf:a/b",
+                                      "ocf:..",
+                                      "ocf:-a",
+                                      "ocf:a:b",
+                                      "ocf:\xc3\xa4",
+                                      "fa:a b",
+                                      "fa:a\tb",
+                                      "fa:a\n",
+                                      "fa:\x7f",
+                                      "fa:a\x01z",
+                                      "fa:\xff",
+                                      "fa:\xc3"};
     for (size_t i = 0; i < ARRAY_SIZE(good); i++) {
         fixture_row(good[i], sid_check(good[i], NULL) == 0);
     }
@@ -55,6 +88,12 @@ static void sid_error_says_the_form(void **state)
     assert_string_equal(
         err.text,
         "invalid service id 'vm:1': expected a number of at least two digits after 'vm:'");
+    assert_int_equal(sid_check("unit:nginx", &err), -EINVAL);
+    assert_string_equal(err.text, "invalid service id 'unit:nginx': expected the name of a unit "
+                                  "after 'unit:', such as 'unit:nginx.service'");
+    assert_int_equal(sid_check("ocf:a/b", &err), -EINVAL);
+    assert_string_equal(err.text, "invalid service id 'ocf:a/b': expected letters, digits, '.', "
+                                  "'_' and '-' after 'ocf:', and no sign at the start");
 }
 
 static void sid_parts(void **state)

@@ -340,6 +340,9 @@ static void new_master_of_a_disarmed_cluster_arms_nothing(void **state)
     assert_int_equal(crm_state_get(cluster->crm), CRM_STATE_MASTER);
     assert_false(cluster_acted(cluster, CRM_ACTION_WATCHDOG_ARM, NULL));
     assert_int_equal(cluster_events_count(cluster, "crm-disarmed"), 1);
+    // Also later, should the answer to the write that let it go have been lost.
+    cluster_round(cluster);
+    assert_true(cluster_acted(cluster, CRM_ACTION_WATCHDOG_DISARM, NULL));
 }
 
 static void master_that_is_to_end_ends_when_it_lost_the_lease(void **state)

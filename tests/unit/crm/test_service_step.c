@@ -30,6 +30,7 @@ struct row {
     enum service_command_kind command;
     enum lrm_mode mode; // of node2's LRM, where it is not active
     size_t failed;      // times it failed before
+    const char *guest;  // where its guest is; NULL: where its record is
     bool vm;
     bool live;
     bool rebalance_on_start;
@@ -104,6 +105,8 @@ static const struct row rows[] = {
     ROW("started failed as vm", STARTED, STARTED, ONLINE, FAILED, "started>migrate", .vm = true),
     ROW("started on the wrong node", STARTED, STARTED, ONLINE, LRM_CODE_WRONG_NODE,
         "started>relocate", STAYS),
+    ROW("started on the wrong node, live, follows its guest", STARTED, STARTED, ONLINE,
+        LRM_CODE_WRONG_NODE, "started>relocate", .guest = "node1", .live = true, .failed = 1),
     ROW("started failed too often", STARTED, STARTED, ONLINE, FAILED, "started>error", .failed = 1),
     ROW("started with a result that no retry helps", STARTED, STARTED, ONLINE,
         LRM_CODE_UNKNOWN_SERVICE, "started>error", STAYS),
@@ -121,6 +124,10 @@ static const struct row rows[] = {
     ROW("request_stop failed", REQUEST_STOP, STOPPED, ONLINE, FAILED, "request_stop>error", STAYS),
     ROW("request_stop failed, disabled", REQUEST_STOP, DISABLED, ONLINE, FAILED,
         "request_stop>error error>stopped", STAYS),
+    ROW("request_stop on the wrong node, live, follows its guest", REQUEST_STOP, STOPPED, ONLINE,
+        LRM_CODE_WRONG_NODE, "request_stop>relocate", .guest = "node3", .live = true),
+    ROW("request_stop on the wrong node", REQUEST_STOP, STOPPED, ONLINE, LRM_CODE_WRONG_NODE,
+        "request_stop>error", .guest = "node3"),
     ROW("request_stop waits", REQUEST_STOP, STOPPED, ONLINE, NO_RESULT, "", STAYS),
     ROW("request_stop waits for its node", REQUEST_STOP, STOPPED, WAITING, NO_RESULT, "", STAYS),
     ROW("request_stop on a lost node", REQUEST_STOP, STOPPED, LOST, NO_RESULT, "request_stop>fence",
@@ -168,6 +175,10 @@ static const struct row rows[] = {
     ROW("relocation failed", RELOCATE, STARTED, ONLINE, FAILED, "relocate>started", STAYS),
     ROW("relocation of a guest that is elsewhere", RELOCATE, STARTED, ONLINE, LRM_CODE_WRONG_NODE,
         "relocate>error", STAYS),
+    ROW("relocation of a guest that is elsewhere, live, goes on from there", RELOCATE, STARTED,
+        ONLINE, LRM_CODE_WRONG_NODE, "relocate>started", .guest = "node1", .live = true),
+    ROW("relocation of a guest that is there but runs here, live", RELOCATE, STARTED, ONLINE,
+        LRM_CODE_WRONG_NODE, "relocate>error", .guest = "node3", .live = true),
     ROW("relocation from a lost node", RELOCATE, STARTED, LOST, NO_RESULT, "relocate>fence", STAYS),
     ROW("frozen goes on", FREEZE, STARTED, ONLINE, NO_RESULT, "freeze>started", STAYS),
     ROW("frozen goes on, not wanted", FREEZE, STOPPED, ONLINE, NO_RESULT, "freeze>request_stop",
@@ -253,6 +264,9 @@ static void row_run(struct arena *arena, const struct row *row)
     }
     if (row->mode != LRM_MODE_ACTIVE) {
         (void)cluster_lrm(cluster, "node2", row->mode);
+    }
+    if (row->guest != NULL) {
+        cluster_slot(cluster, sid)->guest_node = row->guest;
     }
     const char *uid = cluster_record(cluster, sid)->uid;
     cluster_round(cluster);

@@ -163,9 +163,10 @@ static void driver_trace_event(struct lrm_driver *driver, const struct event *ev
 static void driver_spawn(struct lrm_driver *driver, const struct job *job)
 {
     driver->killed = WORKERS_KILLED_NONE;
-    driver_word(driver, arena_printf(driver->arena, "spawn(%s %s%s)", job->sid,
+    driver_word(driver, arena_printf(driver->arena, "spawn(%s %s%s%s)", job->sid,
                                      job->kill ? "kill" : svc_state_to_string(job->state),
-                                     job->uid == NULL && !job->kill ? " shutdown" : ""));
+                                     job->uid == NULL && !job->kill ? " shutdown" : "",
+                                     job->heal ? " heal" : ""));
     const int64_t *code = map_find(&driver->codes, job->sid);
     if (!driver->hold) {
         driver_finish(driver, job->sid, job->uid, job->state,

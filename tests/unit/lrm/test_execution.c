@@ -8,6 +8,7 @@
 #include "common/base/strbuf.h"
 #include "common/model/event.h"
 #include "common/model/guest.h"
+#include "common/model/probe.h"
 #include "common/port/agent.h"
 #include "common/port/event_sink.h"
 #include "common/port/store.h"
@@ -26,8 +27,11 @@ struct bench {
     bool running;
     int check_fails_after; // the n-th check fails; 0: none
     int checks;
+    bool sick, sick_for_ever;
+    int64_t limit_ms;
     bool start_fails, start_lies, stop_fails, stop_lies, move_fails, move_lies;
     int64_t timeout_s;
+    struct execution_notes notes;
 };
 
 static struct bench *bench_of_sink(struct event_sink *sink)
@@ -67,7 +71,38 @@ static int bench_start(struct agent *agent, const struct guest *guest, struct er
         return error_set(err, -EBUSY, "does not want to");
     }
     bench->running = !bench->start_lies;
+    bench->sick = bench->sick_for_ever;
     return 0;
+}
+
+static int bench_health(struct agent *agent, const struct guest *guest, struct error *err)
+{
+    struct bench *bench = (struct bench *)agent;
+    (void)guest;
+    agent->output = bench->sick ? "cough\ncough" : NULL;
+    return bench->sick ? error_set(err, -EIO, "it has a cold") : 0;
+}
+
+static int bench_probe(struct arena *arena, const struct probe *probe, const char *sid,
+                       int64_t timeout_ms, struct error *err)
+{
+    (void)arena;
+    assert_int_equal(probe->kind, PROBE_TCP);
+    assert_string_equal(sid, "ct:100");
+    assert_int_equal(timeout_ms, 7000);
+    return probe->port == 81 ? error_set(err, -ECONNREFUSED, "nobody there") : 0;
+}
+
+static int64_t bench_limit_ms(struct agent *agent, const struct guest *guest)
+{
+    (void)agent;
+    assert_string_equal(guest->sid, "ct:100");
+    return 4711;
+}
+
+static void bench_limit(void *userdata, int64_t limit_ms)
+{
+    ((struct bench *)userdata)->limit_ms = limit_ms;
 }
 
 static int bench_stop(struct agent *agent, const struct guest *guest, int64_t timeout_s,
@@ -124,12 +159,14 @@ static struct agent *bench_agent_for(void *userdata, const char *type)
 static void bench_init(struct bench *bench)
 {
     static const struct agent_ops agent_ops = {.check = bench_check,
+                                               .health = bench_health,
+                                               .limit_ms = bench_limit_ms,
                                                .start = bench_start,
                                                .stop = bench_stop,
                                                .kill = bench_kill,
                                                .move = bench_move};
     static const struct event_sink_ops sink_ops = {bench_emit};
-    *bench = (struct bench){.agent = {&agent_ops}, .sink = {&sink_ops}};
+    *bench = (struct bench){.agent = {.ops = &agent_ops}, .sink = {&sink_ops}};
     bench->arena = arena_new();
     bench->store = fake_store_new();
     bench_place(bench, "alpha");
@@ -151,6 +188,9 @@ static enum lrm_code bench_run(struct bench *bench, struct job job, bool accept_
     const struct execution_ports ports = {.store = fake_store_port(bench->store),
                                           .events = &bench->sink,
                                           .accept_moved = accept_moved,
+                                          .notes = &bench->notes,
+                                          .probe = bench_probe,
+                                          .limit = bench_limit,
                                           .agent_for = bench_agent_for,
                                           .userdata = bench};
     job.sid = job.sid != NULL ? job.sid : "ct:100";
@@ -176,6 +216,35 @@ static void broken(struct bench *b)
 static void running(struct bench *b)
 {
     b->running = true;
+}
+
+static void sick(struct bench *b)
+{
+    b->running = true;
+    b->sick = true;
+}
+
+static void sick_for_ever(struct bench *b)
+{
+    sick(b);
+    b->sick_for_ever = true;
+}
+
+static void sick_from_the_start(struct bench *b)
+{
+    b->sick_for_ever = true;
+}
+
+static void sick_and_unstoppable(struct bench *b)
+{
+    sick(b);
+    b->stop_fails = true;
+}
+
+static void sick_without_quorum(struct bench *b)
+{
+    sick(b);
+    fake_store_fail(b->store, -EHOSTDOWN, 0, 0);
 }
 
 static void unsure(struct bench *b)
@@ -232,6 +301,21 @@ static void away_and_running(struct bench *b)
     b->running = true;
 }
 
+static int bench_receive(struct agent *agent, const char *sid, struct error *err)
+{
+    (void)agent;
+    return error_set(err, -ENOTSUP, "nothing comes here: '%s'", sid);
+}
+
+// A live move gave it away, and the worker died before it had ended the rest of it.
+static void given_away_and_there(struct bench *b)
+{
+    static const struct agent_ops ops = {
+        .check = bench_check, .kill = bench_kill, .receive = bench_receive};
+    b->agent.ops = &ops;
+    away_and_running(b);
+}
+
 static void no_quorum(struct bench *b)
 {
     fake_store_fail(b->store, -EHOSTDOWN, 0, 0);
@@ -260,6 +344,16 @@ struct row {
 
 static const struct row rows[] = {
     {"start: runs already", running, SVC_STATE_STARTED, NULL, false, LRM_CODE_SUCCESS, ""},
+    {"start: runs and does not work", sick, SVC_STATE_STARTED, NULL, false, LRM_CODE_SUCCESS,
+     "+unhealthy +stop stop +stopped +start start +started"},
+    {"start: never works", sick_for_ever, SVC_STATE_STARTED, NULL, false, LRM_CODE_ERROR,
+     "+unhealthy +stop stop +stopped +start start +start-failed"},
+    {"start: comes up and does not work", sick_from_the_start, SVC_STATE_STARTED, NULL, false,
+     LRM_CODE_ERROR, "+start start +start-failed"},
+    {"start: does not work, cannot be stopped", sick_and_unstoppable, SVC_STATE_STARTED, NULL,
+     false, LRM_CODE_ERROR, "+unhealthy +stop stop +stop-failed"},
+    {"start: does not work, could not be started", sick_without_quorum, SVC_STATE_STARTED, NULL,
+     false, LRM_CODE_SUCCESS, ""},
     {"start: works", NULL, SVC_STATE_STARTED, NULL, false, LRM_CODE_SUCCESS,
      "+start start +started"},
     {"start: fails", start_fails, SVC_STATE_STARTED, NULL, false, LRM_CODE_ERROR,
@@ -311,6 +405,10 @@ static const struct row rows[] = {
      LRM_CODE_SUCCESS, ""},
     {"relocate: arrived, but runs here", away_and_running, SVC_STATE_RELOCATE, "beta", true,
      LRM_CODE_WRONG_NODE, "+wrong-node"},
+    {"migrate: given away, its rest is here", given_away_and_there, SVC_STATE_MIGRATE, "beta", true,
+     LRM_CODE_SUCCESS, "kill"},
+    {"migrate: given to another, its rest is here", given_away_and_there, SVC_STATE_MIGRATE,
+     "gamma", true, LRM_CODE_WRONG_NODE, "+wrong-node"},
     {"relocate: arrived elsewhere", away, SVC_STATE_RELOCATE, "gamma", true, LRM_CODE_WRONG_NODE,
      "+wrong-node"},
     {"balance: stopped guest", NULL, SVC_STATE_REQUEST_START_BALANCE, "beta", false,
@@ -345,6 +443,55 @@ static void each_row_ends_as_documented(void **state)
     }
 }
 
+static void failed_verb_gives_what_it_printed_and_its_time(void **state)
+{
+    (void)state;
+    struct bench bench;
+    const char *reason = NULL;
+    bench_init(&bench);
+    sick_for_ever(&bench);
+    const struct job job = {.state = SVC_STATE_STARTED, .timeout_s = SERVICE_TIMEOUT_NONE};
+    assert_int_equal(bench_run(&bench, job, false, &reason), LRM_CODE_ERROR);
+    assert_string_equal(reason, "it has a cold");
+    assert_string_equal(bench.notes.output, "cough\ncough");
+    assert_int_equal(bench.limit_ms, 4711);
+    bench_done(&bench);
+}
+
+static void probe_that_fails_is_told_and_heals_when_that_is_due(void **state)
+{
+    static const struct {
+        const char *name;
+        const char *port;
+        bool heal;
+        enum job_probe probe;
+        bool restarted;
+        const char *log;
+    } probes[] = {
+        {"works", "80", true, JOB_PROBE_GOOD, false, ""},
+        {"fails", "81", false, JOB_PROBE_BAD, false, "+probe-failed"},
+        {"fails too often", "81", true, JOB_PROBE_NONE, true,
+         "+unhealthy +stop stop +stopped +start start +started"},
+    };
+    (void)state;
+    for (size_t i = 0; i < ARRAY_SIZE(probes); i++) {
+        struct bench bench;
+        const char *reason = NULL;
+        bench_init(&bench);
+        bench.running = true;
+        const char *resource = arena_printf(
+            bench.arena, "ct: 100\n\tprobe tcp:web:%s\n\tprobe_timeout 7\n\n", probes[i].port);
+        fake_store_put(bench.store, "resource/ct:100", resource);
+        const struct job job = {
+            .state = SVC_STATE_STARTED, .timeout_s = SERVICE_TIMEOUT_NONE, .heal = probes[i].heal};
+        fixture_row(probes[i].name, bench_run(&bench, job, false, &reason) == LRM_CODE_SUCCESS);
+        fixture_row(probes[i].name, strcmp(strbuf_text(&bench.log), probes[i].log) == 0);
+        fixture_row(probes[i].name, bench.notes.probe == probes[i].probe);
+        fixture_row(probes[i].name, bench.notes.restarted == probes[i].restarted);
+        bench_done(&bench);
+    }
+}
+
 static void type_without_agent_has_its_own_code(void **state)
 {
     (void)state;
@@ -368,6 +515,41 @@ static void stop_passes_its_timeout_on(void **state)
         const struct job job = {.state = SVC_STATE_REQUEST_STOP, .timeout_s = rows_s[i][0]};
         assert_int_equal(bench_run(&bench, job, false, &reason), LRM_CODE_SUCCESS);
         assert_int_equal(bench.timeout_s, rows_s[i][1]);
+        bench_done(&bench);
+    }
+}
+
+// An ha-lrm that ends stops all that is here; what has moved away meanwhile is not here, and must
+// not count as one that cannot be stopped: else the node is reset instead of shut down.
+static void own_stop_of_a_guest_that_moved_away_is_done_when_nothing_runs_here(void **state)
+{
+    static const struct {
+        bool running, accept_moved;
+        const char *uid;
+        enum lrm_code code;
+    } own_rows[] = {
+        {false, true, NULL, LRM_CODE_SUCCESS},
+        {true, true, NULL, LRM_CODE_WRONG_NODE},
+        {false, true, "u", LRM_CODE_WRONG_NODE},
+        {false, false, NULL, LRM_CODE_WRONG_NODE},
+    };
+    (void)state;
+    for (size_t i = 0; i < ARRAY_SIZE(own_rows); i++) {
+        struct bench bench;
+        bench_init(&bench);
+        away(&bench);
+        bench.running = own_rows[i].running;
+        const struct execution_ports ports = {.store = fake_store_port(bench.store),
+                                              .events = &bench.sink,
+                                              .accept_moved = own_rows[i].accept_moved,
+                                              .agent_for = bench_agent_for,
+                                              .userdata = &bench};
+        const struct job job = {
+            .sid = "ct:100", .uid = own_rows[i].uid, .state = SVC_STATE_REQUEST_STOP};
+        const char *reason = NULL;
+        enum lrm_code code = execution_run(bench.arena, "alpha", &job, &ports, &reason);
+        print_message("# row %zu\n", i);
+        assert_int_equal(code, own_rows[i].code);
         bench_done(&bench);
     }
 }
@@ -419,7 +601,10 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(each_row_ends_as_documented),
+        cmocka_unit_test(own_stop_of_a_guest_that_moved_away_is_done_when_nothing_runs_here),
         cmocka_unit_test(type_without_agent_has_its_own_code),
+        cmocka_unit_test(failed_verb_gives_what_it_printed_and_its_time),
+        cmocka_unit_test(probe_that_fails_is_told_and_heals_when_that_is_due),
         cmocka_unit_test(stop_passes_its_timeout_on),
         cmocka_unit_test(kill_ends_what_is_left_here),
     };

@@ -289,6 +289,22 @@ static void active_rounds_that_follow_each_other_fast_count_once_as_idle(void **
     assert_int_equal(lrm_get_state(d->lrm), LRM_STATE_ACTIVE);
 }
 
+// INV-5: a guest that is moved here live runs here before any record names this node.
+static void active_with_a_service_that_comes_is_not_idle(void **state)
+{
+    struct lrm_driver *d = *state;
+    driver_reach(d, LRM_STATE_ACTIVE);
+    struct service *service = driver_service(d, "ct:100", SVC_STATE_MIGRATE, "beta");
+    service->target = DRIVER_NODE;
+    for (int i = 0; i < 200; i++) {
+        d->now_ms += d->timing.lrm_round_ms;
+        driver_round(d);
+    }
+    assert_int_equal(lrm_get_state(d->lrm), LRM_STATE_ACTIVE);
+    assert_true(lrm_may_receive(d->lrm, "ct:100", d->now_ms));
+    assert_false(lrm_may_receive(d->lrm, "ct:101", d->now_ms));
+}
+
 static void first_status_that_cannot_be_written_ends_the_round(void **state)
 {
     struct lrm_driver *d = *state;
@@ -353,6 +369,8 @@ int main(void)
                                         driver_setup, driver_teardown),
         cmocka_unit_test_setup_teardown(active_idle_count_starts_anew_after_a_round_with_work,
                                         driver_setup, driver_teardown),
+        cmocka_unit_test_setup_teardown(active_with_a_service_that_comes_is_not_idle,
+                                        driver_setup_live, driver_teardown),
         cmocka_unit_test_setup_teardown(
             active_rounds_that_follow_each_other_fast_count_once_as_idle, driver_setup,
             driver_teardown),

@@ -1,8 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 // From records to jobs and back: what is due, what is never started, what the master is told.
 #include <errno.h>
+#include <stdio.h>
 #include <string.h>
 
+#include "common/model/resources.h"
 #include "tests/lib/fixture.h"
 #include "tests/unit/lrm/lrm_driver.h"
 
@@ -340,6 +342,62 @@ static void guest_that_ended_and_cannot_start_is_reported_for_the_same_uid(void 
     assert_int_equal(driver_result(d, "a-ct:100"), LRM_CODE_ERROR);
 }
 
+static void worker_that_could_not_run_runs_again_before_the_master_hears_of_it(void **state)
+{
+    static const enum svc_state states[] = {SVC_STATE_STARTED, SVC_STATE_REQUEST_STOP,
+                                            SVC_STATE_MIGRATE};
+    struct lrm_driver *d = *state;
+    for (size_t i = 0; i < ARRAY_SIZE(states); i++) {
+        char sid[32];
+        char uid[40];
+        (void)snprintf(sid, sizeof(sid), "ct:10%zu", i);
+        (void)snprintf(uid, sizeof(uid), "a-%s", sid);
+        driver_code(d, sid, LRM_CODE_FAILED_TO_RUN);
+        driver_service(d, sid, states[i], DRIVER_NODE)->target =
+            states[i] == SVC_STATE_MIGRATE ? "beta" : NULL;
+        driver_round(d);
+        assert_true(driver_did(d, "+worker-failed"));
+        assert_int_equal(driver_result(d, uid), -99);
+        assert_true(d->next_wake_ms <= d->now_ms + 1000);
+        d->now_ms += 999;
+        driver_round(d);
+        assert_false(driver_did(d, "spawn"));
+        driver_code(d, sid, LRM_CODE_SUCCESS);
+        d->now_ms += 1;
+        driver_round(d);
+        assert_int_equal(driver_result(d, uid), LRM_CODE_SUCCESS);
+    }
+}
+
+static void worker_that_can_never_run_is_reported_in_the_end(void **state)
+{
+    struct lrm_driver *d = *state;
+    driver_code(d, "ct:100", LRM_CODE_FAILED_TO_RUN);
+    driver_service(d, "ct:100", SVC_STATE_REQUEST_STOP, DRIVER_NODE);
+    int64_t rounds = 0;
+    for (driver_round(d); driver_result(d, "a-ct:100") == -99; driver_round(d)) {
+        assert_true(rounds++ < 1000);
+        d->now_ms += 500;
+    }
+    assert_int_equal(driver_result(d, "a-ct:100"), LRM_CODE_FAILED_TO_RUN);
+    assert_in_range(rounds, 2 * 30, 2 * 60);
+}
+
+static void check_that_could_not_run_is_made_up_for(void **state)
+{
+    struct lrm_driver *d = *state;
+    driver_service(d, "ct:100", SVC_STATE_STARTED, DRIVER_NODE);
+    driver_round(d);
+    driver_code(d, "ct:100", LRM_CODE_FAILED_TO_RUN);
+    d->now_ms += 3000;
+    lrm_note_guest_exit(d->lrm, "ct:100", d->now_ms);
+    driver_round(d);
+    driver_code(d, "ct:100", LRM_CODE_SUCCESS);
+    d->now_ms += 1000;
+    driver_round(d);
+    assert_true(driver_did(d, "spawn(ct:100 started)"));
+}
+
 static void guest_that_keeps_ending_is_started_ever_more_slowly(void **state)
 {
     struct lrm_driver *d = *state;
@@ -366,6 +424,90 @@ static void running_guest_is_checked_again_without_any_news(void **state)
     d->now_ms += 1;
     driver_round(d);
     assert_true(driver_did(d, "spawn(ct:100 started)"));
+}
+
+static struct resource *resource_of(struct lrm_driver *d, const char *sid)
+{
+    driver_max_restart(d, sid, 1);
+    return map_find(&d->resources, sid);
+}
+
+// One check of ct:100, which ends with what its probe said; true when the check was to heal.
+static bool probe_once(struct lrm_driver *d, enum job_probe probe, bool restarted)
+{
+    const struct service *service = map_find(&d->services, "ct:100");
+    d->now_ms += 2000;
+    driver_round(d);
+    bool heal = driver_did(d, "spawn(ct:100 started heal)");
+    assert_true(heal || driver_did(d, "spawn(ct:100 started)"));
+    driver_finish(d, "ct:100", service->uid, SVC_STATE_STARTED, LRM_CODE_SUCCESS);
+    d->pending.results[0].probe = probe;
+    d->pending.results[0].restarted = restarted;
+    driver_round(d);
+    return heal;
+}
+
+static void probe_is_asked_in_its_interval_and_heals_after_its_failures(void **state)
+{
+    struct lrm_driver *d = *state;
+    struct resource *resource = resource_of(d, "ct:100");
+    resource->probe = "tcp:web:80";
+    resource->probe_interval_s = 2;
+    resource->probe_failures = 3;
+    driver_service(d, "ct:100", SVC_STATE_STARTED, DRIVER_NODE);
+    driver_round(d);
+    d->hold = true;
+    d->now_ms += 1900;
+    driver_round(d);
+    assert_false(driver_did(d, "spawn"));
+    assert_false(probe_once(d, JOB_PROBE_BAD, false));
+    assert_false(probe_once(d, JOB_PROBE_GOOD, false)); // in a row
+    assert_false(probe_once(d, JOB_PROBE_BAD, false));
+    assert_false(probe_once(d, JOB_PROBE_BAD, false));
+    assert_true(probe_once(d, JOB_PROBE_NONE, true));
+    assert_false(probe_once(d, JOB_PROBE_BAD, false));
+}
+
+static void restarts_beyond_the_limit_are_a_failure_here(void **state)
+{
+    struct lrm_driver *d = *state;
+    struct resource *resource = resource_of(d, "ct:100");
+    resource->restart_limit = 2;
+    resource->restart_window_s = 60;
+    const struct service *service = driver_service(d, "ct:100", SVC_STATE_STARTED, DRIVER_NODE);
+    driver_round(d);
+    for (int i = 0; i < 2; i++) {
+        d->now_ms += 15000;
+        lrm_note_guest_exit(d->lrm, "ct:100", d->now_ms);
+        driver_round(d);
+        assert_true(driver_did(d, "spawn(ct:100 started)"));
+    }
+    d->now_ms += 15000;
+    lrm_note_guest_exit(d->lrm, "ct:100", d->now_ms);
+    driver_round(d);
+    assert_false(driver_did(d, "spawn(ct:100 started)"));
+    assert_true(driver_did(d, "+restarts-spent"));
+    assert_int_equal(driver_result(d, service->uid), LRM_CODE_ERROR);
+    // The master wants it here nevertheless: it is counted anew.
+    driver_service(d, "ct:100", SVC_STATE_STARTED, DRIVER_NODE);
+    driver_round(d);
+    assert_true(driver_did(d, "spawn(ct:100 started)"));
+}
+
+static void restarts_of_long_ago_do_not_count(void **state)
+{
+    struct lrm_driver *d = *state;
+    struct resource *resource = resource_of(d, "ct:100");
+    resource->restart_limit = 1;
+    resource->restart_window_s = 20;
+    driver_service(d, "ct:100", SVC_STATE_STARTED, DRIVER_NODE);
+    driver_round(d);
+    for (int i = 0; i < 10; i++) {
+        d->now_ms += 21000;
+        lrm_note_guest_exit(d->lrm, "ct:100", d->now_ms);
+        driver_round(d);
+        assert_true(driver_did(d, "spawn(ct:100 started)"));
+    }
 }
 
 static void renewed_uid_alone_does_not_repeat_a_check_at_once(void **state)
@@ -471,9 +613,15 @@ int main(void)
         classic(codes_other_than_error_are_reported_as_they_are),
         live(result_that_comes_twice_counts_once),
         classic(results_are_kept_until_the_master_no_longer_has_the_uid),
+        live(worker_that_could_not_run_runs_again_before_the_master_hears_of_it),
+        live(worker_that_can_never_run_is_reported_in_the_end),
+        live(check_that_could_not_run_is_made_up_for),
         live(guest_that_ended_is_started_again_for_the_same_uid),
         live(guest_that_ended_and_cannot_start_is_reported_for_the_same_uid),
         live(guest_that_keeps_ending_is_started_ever_more_slowly),
+        live(probe_is_asked_in_its_interval_and_heals_after_its_failures),
+        live(restarts_beyond_the_limit_are_a_failure_here),
+        live(restarts_of_long_ago_do_not_count),
         live(running_guest_is_checked_again_without_any_news),
         live(renewed_uid_alone_does_not_repeat_a_check_at_once),
         live(start_after_a_stop_is_not_delayed),

@@ -376,7 +376,13 @@ static void job_that_cannot_begin_has_failed_to_run(void **state)
     fake_store_put(ports->store, "service/ct:100", record);
     assert_string_equal(ports_run(ports, 0, NULL),
                         "note(1) +daemon-state spawn(ct:100) +worker-failed");
-    const struct lrm_result *result = ports_result(ports, "ct:100");
+    assert_null(ports_result(ports, "ct:100")); // it is tried again first
+    const struct lrm_result *result = NULL;
+    for (int64_t i = 0; result == NULL; i++) {
+        assert_true(i < 100);
+        (void)ports_run(ports, 1000, NULL);
+        result = ports_result(ports, "ct:100");
+    }
     assert_int_equal(result->exit_code, LRM_CODE_FAILED_TO_RUN);
     assert_string_equal(result->reason, "one is running");
 }
@@ -439,6 +445,26 @@ static void lost_lease_kills_tells_the_watchdog_and_keeps_the_lease(void **state
     assert_string_equal(ports_run(ports, 10, NULL), "disarm +fence-stopped");
 }
 
+static void goodbye_that_failed_is_said_again_until_the_watchdog_has_it(void **state)
+{
+    struct ports *ports = *state;
+    struct lrm_round_result result;
+    fake_store_put(ports->store, "service/ct:100", record);
+    (void)ports_run(ports, 0, NULL);
+    (void)ports_run(ports, 1, NULL); // collects the result
+    fake_store_put(ports->store, "service/ct:100", NULL);
+    ports->disarm_answer = -ENOTCONN;
+    for (int64_t i = 0; lrm_round_state(ports->round) == LRM_STATE_ACTIVE; i++) {
+        assert_true(i < 100);
+        (void)ports_run(ports, 500, NULL);
+    }
+    assert_string_equal(ports_run(ports, 500, &result), "disarm +release-failed");
+    assert_true(result.next_wake_ms <= ports->now_ms + ports->timing.renew_ms);
+    ports->disarm_answer = 0;
+    assert_string_equal(ports_run(ports, 500, NULL), "disarm");
+    assert_string_equal(ports_run(ports, 500, NULL), "");
+}
+
 static void note_that_fails_is_told_once(void **state)
 {
     struct ports *ports = *state;
@@ -468,6 +494,7 @@ int main(void)
         ports_test(shutdown_before_the_first_round_knows_the_policy),
         ports_test(guest_exit_is_told_and_looked_after),
         ports_test(lost_lease_kills_tells_the_watchdog_and_keeps_the_lease),
+        ports_test(goodbye_that_failed_is_said_again_until_the_watchdog_has_it),
         ports_test(note_that_fails_is_told_once),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

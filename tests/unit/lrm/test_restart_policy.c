@@ -54,6 +54,27 @@ static void success_forgets_the_failures(void **state)
     assert_int_equal(judge(*state, LRM_CODE_ERROR, 1), RESTART_VERDICT_RETRY);
 }
 
+static void workers_that_cannot_run_are_tried_again_for_a_while(void **state)
+{
+    struct restart_policy *policy = *state;
+    int64_t at_ms = NOW_MS;
+    int64_t tries = 0;
+    while (restart_policy_retry_run(policy, "ct:100", at_ms)) {
+        const struct restart_trace *trace = restart_policy_find(policy, "ct:100");
+        assert_true(trace->rerun_at_ms > at_ms);
+        assert_true(trace->rerun_at_ms <= at_ms + RESTART_CHECK_MS);
+        at_ms = trace->rerun_at_ms;
+        assert_true(++tries < 20);
+    }
+    assert_in_range(at_ms - NOW_MS, 30 * 1000, 60 * 1000); // longer than a daemon's restart takes
+    // A result ends the row.
+    assert_true(restart_policy_retry_run(policy, "ct:101", NOW_MS));
+    assert_true(restart_policy_retry_run(policy, "ct:101", NOW_MS));
+    restart_policy_note_result(policy, "ct:101");
+    assert_true(restart_policy_retry_run(policy, "ct:101", NOW_MS));
+    assert_int_equal(restart_policy_find(policy, "ct:101")->rerun_at_ms, NOW_MS + 1000);
+}
+
 static void other_codes_are_reported_and_not_counted(void **state)
 {
     static const int64_t codes[] = {LRM_CODE_FAILED_TO_RUN, LRM_CODE_WRONG_NODE,
@@ -138,6 +159,27 @@ static void services_that_are_gone_are_forgotten(void **state)
     map_done(&services);
 }
 
+// What is told of the end while it is restarted for its health is a part of the restart.
+static void restart_and_its_end_count_once(void **state)
+{
+    struct restart_policy *policy = *state;
+    restart_policy_note_run(policy, "ct:100", 0, true);
+    restart_policy_note_spawn(policy, "ct:100");
+    restart_policy_note_exit(policy, "ct:100", 100);
+    restart_policy_note_restart(policy, "ct:100", 200);
+    assert_int_equal(restart_policy_count(policy, "ct:100", 1000, 300), 1);
+    assert_false(restart_policy_find(policy, "ct:100")->exited);
+    restart_policy_note_restart(policy, "ct:100", 900);
+    assert_int_equal(restart_policy_count(policy, "ct:100", 1000, 1000), 2);
+    assert_int_equal(restart_policy_count(policy, "ct:100", 1000, 1150), 1);
+    for (int64_t i = 0; i < 100; i++) {
+        restart_policy_note_restart(policy, "ct:100", 2000 + i);
+    }
+    assert_int_equal(restart_policy_count(policy, "ct:100", 1000, 2100), RESTART_TIMES_MAX);
+    restart_policy_forget_restarts(policy, "ct:100");
+    assert_int_equal(restart_policy_count(policy, "ct:100", 1000, 2100), 0);
+}
+
 #define policy_test(function)                                                                      \
     cmocka_unit_test_setup_teardown(function, policy_setup, policy_teardown)
 
@@ -145,8 +187,10 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         policy_test(errors_are_retried_as_often_as_allowed_then_reported),
+        policy_test(restart_and_its_end_count_once),
         policy_test(no_restart_allowed_reports_at_once),
         policy_test(success_forgets_the_failures),
+        policy_test(workers_that_cannot_run_are_tried_again_for_a_while),
         policy_test(other_codes_are_reported_and_not_counted),
         policy_test(retries_pause_ever_longer_up_to_a_bound),
         policy_test(first_exit_is_followed_by_a_start_at_once),

@@ -447,6 +447,49 @@ static void hand_over_that_cannot_be_written_is_told_once_and_protects_on(void *
     f->path = arena_printf(f->arena, "%s/state", f->folder);
 }
 
+// Somebody else keeps the deadlines: no file is touched.
+static int keeper_load(void *userdata, struct arena *arena, char **ret_text, struct error *err)
+{
+    const struct strbuf *kept = userdata;
+    if (kept->size_bytes == 0) {
+        return error_set(err, -ENOENT, "nothing is kept");
+    }
+    *ret_text = arena_strdup(arena, strbuf_text(kept));
+    return 0;
+}
+
+static int keeper_save(void *userdata, const char *text, size_t size_bytes, struct error *err)
+{
+    (void)err;
+    struct strbuf *kept = userdata;
+    strbuf_clear(kept);
+    strbuf_append_bytes(kept, text, size_bytes);
+    return 0;
+}
+
+static void deadlines_with_a_keeper_are_kept_there_alone(void **state)
+{
+    struct fixture *f = *state;
+    struct strbuf kept CLEANUP(strbuf_done) = {0};
+    struct strbuf answer CLEANUP(strbuf_done) = {0};
+    const struct feeder_keeper keeper = {keeper_load, keeper_save, &kept};
+    const struct feeder_ports ports = {
+        .clock = &f->clock, .device = &f->device, .events = &f->sink, .keeper = &keeper};
+    char client[FEEDER_CLIENT_NAME_MAX + 1] = "";
+    for (int process = 0; process < 2; process++) {
+        feeder_free(f->feeder);
+        f->feeder = feeder_new(&ports, &f->timing, f->path, "boot-1");
+        assert_int_equal(feeder_start(f->feeder, NULL), 0);
+        assert_int_equal(feeder_is_armed(f->feeder), process == 1);
+        client[0] = '\0';
+        strbuf_clear(&answer);
+        feeder_handle(f->feeder, client, "hello ha-lrm", &answer);
+        assert_string_equal(strbuf_text(&answer), process == 0 ? "ok" : "ok 101000");
+        feeder_handle(f->feeder, client, "deadline 101000", &answer);
+    }
+    assert_int_equal(access(f->path, F_OK), -1);
+}
+
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
 
 int main(void)
@@ -469,6 +512,7 @@ int main(void)
         TEST(next_process_after_a_goodbye_is_free),
         TEST(next_process_of_another_boot_forgets_the_clients),
         TEST(next_process_with_a_file_it_cannot_read_refuses_before_the_device),
+        TEST(deadlines_with_a_keeper_are_kept_there_alone),
         TEST(hand_over_that_cannot_be_written_is_told_once_and_protects_on),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

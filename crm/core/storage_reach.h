@@ -1,0 +1,10 @@
+// SPDX-License-Identifier: Apache-2.0
+// Where a service cannot be for want of its storages: nodes that are not meant to have one of them,
+// or that say they have lost it. A node that has said nothing counts as having it. Internal to
+// crm/core.
+#pragma once
+
+struct master_round;
+
+// Sets item->unreachable of all services that lack a storage somewhere. Not in classic replay.
+void storage_reach_bind(struct master_round *round);

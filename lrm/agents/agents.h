@@ -1,0 +1,56 @@
+// SPDX-License-Identifier: Apache-2.0
+// The one table of agents: which types of services this build knows, and what can be done to each.
+// A new agent is one row in agents.c and its files beside it.
+#pragma once
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+#include "common/base/macros.h"
+
+struct agent;
+struct error;
+struct event_sink;
+struct guest;
+struct store;
+
+// What an agent works with: made for one worker process or one call of a tool. All borrowed.
+struct agents_context {
+    const char *node; // this node
+    // NULL: there is none to ask, and the agent is only for kill.
+    struct store *store;
+    struct event_sink *events; // what happens on the way, such as a move's progress; or NULL
+    // The term under which this node holds its agent lease; moves write under its guard. 0: no
+    // lease is held, and moves are refused.
+    uint64_t lease_term;
+    int64_t stop_timeout_s; // of the graceful stop before a move
+    // Whether another node has taken a node's agent lease; NULL: there is nobody to ask.
+    int (*is_fenced)(void *userdata, const char *node, bool *ret, struct error *err);
+    void *is_fenced_userdata;
+};
+
+struct agent_type {
+    const char *name; // the part of a sid before ":"
+    // Never NULL.
+    struct agent *(*open)(const struct agents_context *context);
+    void (*close)(struct agent *agent);
+    // The first process of a running service, for watching its end; 0: it does not run here or
+    // cannot be watched.
+    pid_t (*init_pid)(const char *sid);
+    // What it uses, by its control group; processor time since its start. NULL: not known.
+    int (*load)(const char *sid, bool *ret_running, int64_t *ret_cpu_us, int64_t *ret_mem_bytes,
+                struct error *err);
+    // 0, or -EINVAL naming the definition's key and what is allowed. NULL: it has no definition
+    // that ha-guest edits.
+    int (*check_definition)(const struct guest *guest, struct error *err);
+    // The whole check on this node of a service that ha-manager defines: what it needs is there and
+    // accepts its settings. `thorough`: its own program is asked, too. NULL: it is a guest, which
+    // exists before it is put under HA.
+    int (*validate)(const struct guest *guest, const char *node, bool thorough, struct error *err);
+};
+
+// NULL: there is no such type.
+const struct agent_type *agents_find(const char *type) WARN_UNUSED;
+// The same for the type of a service.
+const struct agent_type *agents_find_of(const char *sid) WARN_UNUSED;

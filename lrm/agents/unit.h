@@ -1,0 +1,38 @@
+// SPDX-License-Identifier: Apache-2.0
+// The agent for services of type "unit": services of the service manager (systemd), which starts,
+// stops and watches their processes; HA says where and when. docs/agents.md.
+//
+// INV-2: stop and move report success only when the unit is inactive and its control group is
+// empty. A unit that is enabled would start by itself when its node boots, wherever HA runs it: it
+// is refused, when it is put under HA and at every start.
+#pragma once
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+#include "common/base/macros.h"
+
+struct agent;
+struct error;
+struct guest;
+struct store;
+
+struct unit_agent_config {
+    const char *node; // this node
+    struct store *store;
+    uint64_t lease_term;    // 0: no lease is held, and move is refused
+    int64_t stop_timeout_s; // of the stop before a move
+};
+
+// The agent for one worker process or tool. Never NULL.
+struct agent *unit_agent_new(const struct unit_agent_config *config) WARN_UNUSED;
+void unit_agent_free(struct agent *agent);
+
+// The unit's main process. 0: it has none.
+pid_t unit_agent_init_pid(const char *sid) WARN_UNUSED;
+// A unit's definition is its name alone.
+int unit_agent_check_definition(const struct guest *guest, struct error *err) WARN_UNUSED;
+// Whether the unit exists on this node, can be started, and is not enabled.
+int unit_agent_validate(const struct guest *guest, const char *node, bool thorough,
+                        struct error *err) WARN_UNUSED;

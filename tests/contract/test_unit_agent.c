@@ -1,0 +1,219 @@
+// SPDX-License-Identifier: Apache-2.0
+// What is the unit agent's own: its calls of the service manager, against one of the tests' on a
+// real bus, with real processes. In a machine of its own (in_node.sh).
+#include <errno.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "common/base/arena.h"
+#include "common/base/error.h"
+#include "common/host/unit_bus.h"
+#include "common/model/guest.h"
+#include "common/port/agent.h"
+#include "lrm/agents/unit.h"
+#include "tests/contract/fake_service_manager.h"
+#include "tests/lib/test.h"
+
+#define TEST_FOLDER  "/run/unit-agent-test"
+#define TEST_MANAGER TEST_FOLDER "/manager"
+
+struct fixture {
+    struct arena *arena;
+    struct agent *agent;
+    struct guest *guest;
+    struct error err;
+};
+
+static int setup(void **state)
+{
+    struct fixture *f = calloc(1, sizeof(*f));
+    f->arena = arena_new();
+    f->agent = unit_agent_new(&(struct unit_agent_config){.node = "node1"});
+    f->guest = guest_new(f->arena, "unit:" FAKE_UNIT, "node1");
+    fake_service_manager_behave(TEST_MANAGER, "");
+    *state = f;
+    return 0;
+}
+
+static int teardown(void **state)
+{
+    struct fixture *f = *state;
+    fake_service_manager_behave(TEST_MANAGER, "");
+    int r = f->agent->ops->kill(f->agent, f->guest->sid, 5000, &f->err);
+    unit_agent_free(f->agent);
+    arena_free(f->arena);
+    free(f);
+    return r;
+}
+
+static void assert_ok(struct fixture *f, int r)
+{
+    if (r != 0) {
+        print_error("%d: %s\n", r, f->err.text);
+    }
+    assert_int_equal(r, 0);
+}
+
+static void assert_fails(struct fixture *f, int r, int code, const char *words)
+{
+    if (r != code || strcmp(f->err.text, words) != 0) {
+        print_error("%d: %s\n", r, f->err.text);
+    }
+    assert_int_equal(r, code);
+    assert_string_equal(f->err.text, words);
+}
+
+static int start(struct fixture *f)
+{
+    return f->agent->ops->start(f->agent, f->guest, &f->err);
+}
+
+static bool is_running(struct fixture *f)
+{
+    bool running = false;
+    assert_ok(f, f->agent->ops->check(f->agent, f->guest, &running, &f->err));
+    return running;
+}
+
+static void enabled_unit_is_refused_with_the_remedy(void **state)
+{
+    struct fixture *f = *state;
+    fake_service_manager_behave(TEST_MANAGER, "enabled");
+    assert_fails(f, unit_agent_validate(f->guest, "node1", true, &f->err), -EPERM,
+                 "unit 'one.service' is enabled on node 'node1', so it would start there by "
+                 "itself: run 'systemctl disable one.service' there");
+    assert_int_equal(start(f), -EPERM);
+    assert_false(is_running(f));
+}
+
+static void unit_that_cannot_be_started_is_refused(void **state)
+{
+    struct fixture *f = *state;
+    fake_service_manager_behave(TEST_MANAGER, "masked");
+    assert_fails(f, unit_agent_validate(f->guest, "node1", true, &f->err), -EPERM,
+                 "unit 'one.service' is masked on node 'node1': run 'systemctl unmask "
+                 "one.service'");
+    struct guest *other = guest_new(f->arena, "unit:two.service", "node1");
+    assert_fails(f, unit_agent_validate(other, "node1", true, &f->err), -ENOENT,
+                 "unit 'two.service' does not exist on node 'node1'");
+    assert_ok(f, f->agent->ops->stop(f->agent, other, 5, &f->err)); // and does not run
+    assert_ok(f, f->agent->ops->kill(f->agent, other->sid, 1000, &f->err));
+}
+
+static void failed_job_is_a_failed_start(void **state)
+{
+    struct fixture *f = *state;
+    fake_service_manager_behave(TEST_MANAGER, "dead");
+    assert_fails(f, start(f), -EIO,
+                 "cannot start 'unit:one.service': its start ended as 'failed', and it is failed "
+                 "(failed), result resources");
+    assert_false(is_running(f));
+}
+
+static void process_that_ends_at_once_is_seen(void **state)
+{
+    struct fixture *f = *state;
+    fake_service_manager_behave(TEST_MANAGER, "fail");
+    int r = start(f);
+    for (int i = 0; r == 0 && i < 500 && is_running(f); i++) {
+        (void)usleep(10000); // the service manager calls a process started that has just begun
+    }
+    assert_false(is_running(f));
+    assert_int_equal(f->agent->ops->health(f->agent, f->guest, &f->err), -EIO);
+    assert_non_null(strstr(f->err.text, "result exit-code, status"));
+}
+
+static void end_of_a_job_that_is_not_told_is_looked_for(void **state)
+{
+    struct fixture *f = *state;
+    fake_service_manager_behave(TEST_MANAGER, "silent");
+    assert_ok(f, start(f));
+    assert_true(is_running(f));
+    assert_ok(f, f->agent->ops->stop(f->agent, f->guest, 10, &f->err));
+    assert_false(is_running(f));
+}
+
+static void stubborn_unit_is_killed_after_the_time(void **state)
+{
+    struct fixture *f = *state;
+    fake_service_manager_behave(TEST_MANAGER, "stubborn");
+    assert_ok(f, start(f));
+    time_t before = time(NULL);
+    assert_ok(f, f->agent->ops->stop(f->agent, f->guest, 1, &f->err));
+    assert_true(time(NULL) - before < 8);
+    assert_false(is_running(f));
+}
+
+// INV-2: inactive is not enough.
+static void process_that_stays_counts_as_running_and_is_killed(void **state)
+{
+    struct fixture *f = *state;
+    fake_service_manager_behave(TEST_MANAGER, "leave");
+    assert_ok(f, start(f));
+    pid_t pid = unit_agent_init_pid(f->guest->sid);
+    assert_true(pid > 0);
+    assert_int_equal(kill(pid, SIGKILL), 0);
+    for (int i = 0; i < 500 && f->agent->ops->health(f->agent, f->guest, &f->err) == 0; i++) {
+        (void)usleep(10000);
+    }
+    assert_true(is_running(f));
+    assert_int_equal(f->agent->ops->health(f->agent, f->guest, &f->err), -EIO);
+    assert_non_null(strstr(f->err.text, "and processes of it are left"));
+    assert_ok(f, f->agent->ops->stop(f->agent, f->guest, 5, &f->err));
+    assert_false(is_running(f));
+}
+
+static void job_may_take_what_its_unit_may(void **state)
+{
+    struct fixture *f = *state;
+    assert_int_equal(f->agent->ops->limit_ms(f->agent, f->guest), (3 * 20 + 60) * 1000);
+}
+
+static void journal_that_is_not_there_has_no_lines(void **state)
+{
+    struct fixture *f = *state;
+    assert_string_equal(unit_journal_tail(f->arena, FAKE_UNIT, 10), "");
+}
+
+static void without_a_service_manager_nothing_runs(void **state)
+{
+    struct fixture *f = *state;
+    const char *address = arena_strdup(f->arena, getenv("DBUS_SYSTEM_BUS_ADDRESS"));
+    assert_int_equal(setenv("DBUS_SYSTEM_BUS_ADDRESS", "unix:path=/nowhere", 1), 0);
+    bool running = is_running(f);
+    int killed = f->agent->ops->kill(f->agent, f->guest->sid, 1000, &f->err);
+    int started = start(f);
+    assert_int_equal(setenv("DBUS_SYSTEM_BUS_ADDRESS", address, 1), 0);
+    assert_false(running);
+    assert_int_equal(killed, 0);
+    assert_int_equal(started, -ENOTSUP);
+}
+
+int main(void)
+{
+    struct error err = {0};
+    const struct CMUnitTest tests[] = {
+#define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
+        TEST(enabled_unit_is_refused_with_the_remedy),
+        TEST(unit_that_cannot_be_started_is_refused),
+        TEST(failed_job_is_a_failed_start),
+        TEST(process_that_ends_at_once_is_seen),
+        TEST(end_of_a_job_that_is_not_told_is_looked_for),
+        TEST(stubborn_unit_is_killed_after_the_time),
+        TEST(process_that_stays_counts_as_running_and_is_killed),
+        TEST(job_may_take_what_its_unit_may),
+        TEST(journal_that_is_not_there_has_no_lines),
+        TEST(without_a_service_manager_nothing_runs),
+    };
+    if (setenv("HA_MANAGER_RUN_DIR", TEST_FOLDER "/run", 1) < 0 || mkdir(TEST_FOLDER, 0755) < 0 ||
+        fake_service_manager_start(TEST_MANAGER, &err) < 0) {
+        (void)printf("1..0 # SKIP %s\n", err.text);
+        return 0;
+    }
+    return cmocka_run_group_tests_name("unit_agent", tests, NULL, NULL);
+}
