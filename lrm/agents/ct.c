@@ -500,6 +500,7 @@ static int ct_start_locked(struct ct_task *task, struct error *err)
     if (r < 0) {
         return r;
     }
+    ct_lxc_await_end(task->lxc_path, task->id, CT_MONITOR_WAIT_MS);
     r = ct_lxc_start(task->lxc_path, task->id, log_file, err);
     if (r == 0) {
         r = ct_prove_started(task, err);

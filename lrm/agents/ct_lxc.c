@@ -9,13 +9,14 @@
 #include <string.h>
 #include <sys/prctl.h>
 #include <sys/wait.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "common/base/arena.h"
 #include "common/base/error.h"
 #include "common/host/file.h"
 
-enum { CT_LXC_LOG_MAX = 4 * 1024 * 1024 };
+enum { CT_LXC_LOG_MAX = 4 * 1024 * 1024, AWAIT_POLL_MS = 10 };
 
 // The words of the log's first error: what follows "ERROR … - file:line:function - ".
 static const char *ct_lxc_reason(struct arena *arena, const char *log_file)
@@ -97,6 +98,15 @@ bool ct_lxc_is_running(const char *lxc_path, const char *id)
         ct_lxc_put(container);
     }
     return running;
+}
+
+void ct_lxc_await_end(const char *lxc_path, const char *id, int64_t timeout_ms)
+{
+    const struct timespec pause = {.tv_nsec = AWAIT_POLL_MS * 1000000L};
+    for (int64_t waited_ms = 0; waited_ms < timeout_ms && ct_lxc_is_running(lxc_path, id);
+         waited_ms += AWAIT_POLL_MS) {
+        (void)nanosleep(&pause, NULL); // waking up early only means to look again earlier
+    }
 }
 
 void ct_lxc_kill(const char *lxc_path, const char *id)

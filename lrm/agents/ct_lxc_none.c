@@ -19,6 +19,13 @@ bool ct_lxc_is_running(const char *lxc_path, const char *id)
     return false;
 }
 
+void ct_lxc_await_end(const char *lxc_path, const char *id, int64_t timeout_ms)
+{
+    (void)lxc_path;
+    (void)id;
+    (void)timeout_ms;
+}
+
 void ct_lxc_kill(const char *lxc_path, const char *id)
 {
     (void)lxc_path;
