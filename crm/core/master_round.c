@@ -356,9 +356,9 @@ static bool round_is_protected(const struct master_round *round, int node)
     }
     switch (lrm->state) {
     case LRM_STATE_ACTIVE:
-    case LRM_STATE_MAINTENANCE:
     case LRM_STATE_LOST_AGENT_LOCK:
         return true;
+    case LRM_STATE_MAINTENANCE: // without a lease, unless something here needed it
     case LRM_STATE_STARTUP:
     case LRM_STATE_WAIT_FOR_AGENT_LOCK:
     case LRM_STATE_MAX:

@@ -431,7 +431,11 @@ static void step_moving(struct master_round *round, struct item *item)
 
 static void step_freeze(struct master_round *round, struct item *item)
 {
-    if (round->nodes[item->node].mode == LRM_MODE_ACTIVE) {
+    enum lrm_mode mode = round->nodes[item->node].mode;
+    // One in maintenance works for what is here, too: that has to leave, or to stop. In classic
+    // replay it stays as it is.
+    bool works = mode == LRM_MODE_ACTIVE || (!round->classic && mode == LRM_MODE_MAINTENANCE);
+    if (works) {
         item_change_state(round, item, item_wanted(item));
         item_edit(round, item)->unguarded = !round->classic; // its lease was given back meanwhile
     }

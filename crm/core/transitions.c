@@ -41,8 +41,8 @@
     ROW(RELOCATE, REQUEST_STOP, "moved or failed; not wanted started")                             \
     ROW(RELOCATE, ERROR, "the guest is on another node than recorded")                             \
     ROW(RELOCATE, FENCE, "no result and the source is offline for too long")                       \
-    ROW(FREEZE, STARTED, "its LRM is active; wanted started")                                      \
-    ROW(FREEZE, REQUEST_STOP, "its LRM is active; not wanted started")                             \
+    ROW(FREEZE, STARTED, "its LRM is active or in maintenance; wanted started")                    \
+    ROW(FREEZE, REQUEST_STOP, "its LRM is active or in maintenance; not wanted started")           \
     ROW(FENCE, RECOVERY, "its node is proven to be fenced")                                        \
     ROW(FENCE, MIGRATE, "classic replay: passed through within one round")                         \
     ROW(FENCE, RELOCATE, "classic replay: passed through within one round")                        \

@@ -149,6 +149,8 @@ int64_t lrm_stop_near_ms(const struct lrm *lrm) WARN_UNUSED; // when that is; IN
 // Whether it is under way, or has failed: nothing may be asked or started.
 bool lrm_stop_is_running(const struct lrm *lrm) WARN_UNUSED;
 void lrm_stop_begin(const struct lrm_call *call);
+// Whether all that is active here by the records is known not to run here.
+bool lrm_stop_leaves_nothing(const struct lrm_call *call) WARN_UNUSED;
 // True when an answer must be waited for, which goes to lrm_stop_take_goodbye().
 bool lrm_stop_go_on(const struct lrm_call *call) WARN_UNUSED;
 void lrm_stop_take_goodbye(const struct lrm_call *call);
@@ -168,3 +170,5 @@ int64_t lrm_strays_due_ms(const struct lrm *lrm) WARN_UNUSED; // when one is tri
 
 // lrm_moves.c: the state table.
 void lrm_moves_apply(const struct lrm_call *call);
+// Whether nobody looks after the services here any more, by the master's word and the records.
+bool lrm_moves_disarmed(const struct lrm *lrm, const struct lrm_input *input) WARN_UNUSED;

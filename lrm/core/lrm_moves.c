@@ -6,6 +6,8 @@
 #include "common/base/arena.h"
 #include "common/base/macros.h"
 #include "common/model/event.h"
+#include "common/model/manager_status.h"
+#include "common/model/service.h"
 #include "common/model/store_keys.h"
 #include "common/model/transition.h"
 #include "lrm/core/lrm_internal.h"
@@ -102,6 +104,48 @@ static bool lrm_moves_idle_too_long(const struct lrm_call *call)
     return lrm->idle_rounds > lrm->timing.lrm_idle_rounds;
 }
 
+// Whether the master lets go of a disarmed cluster only after this service has arrived somewhere.
+static bool moves_defer_disarming(enum svc_state state)
+{
+    switch (state) {
+    case SVC_STATE_REQUEST_START_BALANCE:
+    case SVC_STATE_MIGRATE:
+    case SVC_STATE_RELOCATE:
+    case SVC_STATE_FENCE:
+    case SVC_STATE_RECOVERY:
+        return true;
+    case SVC_STATE_STOPPED:
+    case SVC_STATE_FREEZE:
+    case SVC_STATE_ERROR:
+    case SVC_STATE_REQUEST_START:
+    case SVC_STATE_STARTED:
+    case SVC_STATE_REQUEST_STOP:
+    case SVC_STATE_MAX:
+        return false;
+    }
+    return false;
+}
+
+// INV-2: while the master defers it, records count as before. A lease that was given back would
+// prove that nothing runs here, as soon as this node is lost or all is armed again. Classic replay
+// lets go at once.
+bool lrm_moves_disarmed(const struct lrm *lrm, const struct lrm_input *input)
+{
+    if (input->manager == NULL || input->manager->disarm == DISARM_MODE_NONE) {
+        return false;
+    }
+    if (!lrm->event_driven) {
+        return true;
+    }
+    map_each (e, input->services) {
+        const struct service *service = e->value;
+        if (moves_defer_disarming(service->state)) {
+            return false;
+        }
+    }
+    return input->manager->disarm != DISARM_MODE_FREEZE || lrm->active_count == 0;
+}
+
 static void lrm_moves_from_active(const struct lrm_call *call)
 {
     struct lrm *lrm = call->lrm;
@@ -123,6 +167,16 @@ static void lrm_moves_from_active(const struct lrm_call *call)
     }
 }
 
+// In maintenance the lease is given back while nothing needs it. Asking for it anew loses nothing:
+// nothing was started meanwhile, nothing is before it is there (lrm_may_start()), and what runs all
+// the same was disarmed and is to go on. A daemon that is to end does not wait for a quorum.
+static bool lrm_moves_had_lease(const struct lrm_call *call)
+{
+    const struct lrm *lrm = call->lrm;
+    return !lrm->event_driven || lrm->armed_until_ms != 0 ||
+           (lrm->shutdown_requested && !call->input->quorate);
+}
+
 static void lrm_moves_from_maintenance(const struct lrm_call *call)
 {
     struct lrm *lrm = call->lrm;
@@ -135,7 +189,9 @@ static void lrm_moves_from_maintenance(const struct lrm_call *call)
     } else if (lrm_moves_lose_soon(call)) {
         return;
     } else if (lrm->lease_wanted && !lrm->lease_ok) {
-        lrm_moves_lose(call, "the lease could not be renewed");
+        if (lrm_moves_had_lease(call)) {
+            lrm_moves_lose(call, "the lease could not be renewed");
+        }
     } else if (lrm->mode != LRM_MODE_MAINTENANCE && lrm->mode != LRM_MODE_DISARM &&
                (!busy || lrm->event_driven)) {
         // The reference stays in maintenance while there are services; nothing but the word

@@ -138,9 +138,9 @@ static void lrm_observe(const struct lrm_call *call)
     }
     lrm->term_seen = term;
     const struct manager_node *own = manager != NULL ? map_find(&manager->nodes, lrm->node) : NULL;
-    lrm->disarm = manager != NULL && manager->disarm != DISARM_MODE_NONE;
     lrm->fence_requested = own != NULL && own->state == NODE_STATE_FENCE;
     lrm_count_services(lrm, input->services);
+    lrm->disarm = lrm_moves_disarmed(lrm, input);
     lrm_follow_mode(call, own);
 }
 
@@ -241,8 +241,9 @@ static bool lrm_lease_is_broken(const struct lrm *lrm, const struct lrm_input *i
 // stop again at once what it starts by it, perhaps with too little time for that.
 static bool lrm_lease_is_spent(const struct lrm *lrm, const struct lrm_input *input)
 {
-    bool idle =
-        lrm->state == LRM_STATE_WAIT_FOR_AGENT_LOCK || lrm->state == LRM_STATE_LOST_AGENT_LOCK;
+    bool idle = lrm->state == LRM_STATE_WAIT_FOR_AGENT_LOCK ||
+                lrm->state == LRM_STATE_LOST_AGENT_LOCK ||
+                (lrm->state == LRM_STATE_MAINTENANCE && lrm->armed_until_ms == 0);
     return lrm->event_driven && idle && !lrm->armed &&
            input->grant.authority_until_ms - input->now_ms < 2 * lrm->timing.stop_ms;
 }
@@ -519,7 +520,7 @@ static void lrm_finish_shutdown(const struct lrm_call *call)
     }
     if (lrm->mode == LRM_MODE_RESTART) {
         // The master freezes the services; then nothing here needs the lease.
-        lrm->exiting = lrm->active_count == 0;
+        lrm->exiting = lrm_stop_leaves_nothing(call);
     } else {
         lrm->exiting = true;
     }

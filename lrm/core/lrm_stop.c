@@ -130,6 +130,27 @@ bool lrm_stop_note(const struct lrm_call *call)
     return true;
 }
 
+// What the master does not freeze, and yet does not run here: it waits for a node to recover on, or
+// was to leave when the node's own stop of it was under way already.
+static bool lrm_stop_has_ended(const struct lrm *lrm, const struct service *service)
+{
+    bool here = strcmp(service->node, lrm->node) == 0;
+    bool leaves = service->state == SVC_STATE_MIGRATE || service->state == SVC_STATE_RELOCATE ||
+                  service->state == SVC_STATE_REQUEST_START_BALANCE;
+    bool ended = lrm->stops_all && map_has(&lrm->ended, service->sid); // INV-1
+    return here && (service->state == SVC_STATE_RECOVERY || (leaves && ended));
+}
+
+bool lrm_stop_leaves_nothing(const struct lrm_call *call)
+{
+    const struct lrm *lrm = call->lrm;
+    size_t ended = 0;
+    map_each (e, call->input->services) {
+        ended += lrm_stop_has_ended(lrm, e->value) ? 1 : 0;
+    }
+    return lrm->active_count == (lrm->event_driven ? ended : 0);
+}
+
 void lrm_stop_begin(const struct lrm_call *call)
 {
     struct lrm *lrm = call->lrm;

@@ -136,7 +136,9 @@ int64_t lrm_strays_due_ms(const struct lrm *lrm)
     int64_t due_ms = INT64_MAX;
     map_each (e, &lrm->strays) {
         const struct stray *stray = e->value;
-        if (!stray->running && stray->retry_at_ms < due_ms) {
+        // Another job of its service goes first, and its end makes a round.
+        bool waits = !stray->running && !job_queue_is_running(&lrm->queue, e->key);
+        if (waits && stray->retry_at_ms < due_ms) {
             due_ms = stray->retry_at_ms;
         }
     }

@@ -235,7 +235,10 @@ static void check_authority(struct swarm_checks *checks, int64_t true_us, size_t
     struct check_node *of = &checks->nodes[own];
     bool is_forced = swarm_truth_is_forced(checks->truth);
     if (node == own) {
-        if (until_us > true_us && of->taken_until_us > true_us && term != of->term && !is_forced) {
+        // One taken by a master of before proves nothing any more: what it writes is refused
+        // (INV-4), and leases that were forgotten meanwhile go to their nodes at once.
+        bool is_taken = of->taken_until_us > true_us && of->taken_in_term == checks->manager_term;
+        if (until_us > true_us && is_taken && term != of->term && !is_forced) {
             check_violate(checks, true_us, "INV-2: %s has its lease while %s still holds it", owner,
                           swarm_world_node_name(checks->world, of->taken_by));
         }
@@ -262,6 +265,7 @@ static void check_authority(struct swarm_checks *checks, int64_t true_us, size_t
     }
     of->taken_until_us = until_us;
     of->taken_by = node;
+    of->taken_in_term = checks->manager_term;
 }
 
 static void on_authority(void *userdata, int64_t true_us, size_t node, const char *lease,

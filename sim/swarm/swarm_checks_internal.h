@@ -16,6 +16,7 @@ struct check_node {
     bool has_given_back;    // or lost its power: nothing of it is left to wait for
     int64_t taken_until_us; // of another node over that lease
     size_t taken_by;
+    uint64_t taken_in_term; // of the manager's lease
     size_t running;
     int64_t on_since_us;  // its power
     int64_t condemned_us; // its last fence-begin

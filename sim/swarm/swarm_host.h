@@ -80,7 +80,7 @@ struct swarm_node {
     bool is_stopping;             // an orderly reboot or departure: nothing is started again
     const char *reset_why;        // it is about to be reset, or NULL
     bool boots_again;             // when that has ended
-    int stop_tries;
+    int stop_tries, leave_tries;
     int64_t woken_us; // from its last pause
 
     struct swarm_gate gate; // of all its processes
@@ -175,7 +175,8 @@ void swarm_node_cut_power(struct swarm_node *node, const char *why);
 void swarm_node_reset(struct swarm_node *node);
 // In the configuration of the cluster, or not any more.
 void swarm_node_join(struct swarm_node *node);
-void swarm_node_leave(struct swarm_node *node);
+void swarm_node_leave(struct swarm_node *node);      // at once
+void swarm_node_leave_soon(struct swarm_node *node); // when the others have done without it
 // Orderly: the LRM does as the policy says; then its power is cut, and it boots again or not.
 void swarm_node_stop(struct swarm_node *node, bool boots_again);
 void swarm_node_pause(struct swarm_node *node, int64_t us);
@@ -200,6 +201,7 @@ void swarm_lrm_kill(struct swarm_lrm *lrm);
 void swarm_lrm_connect(struct swarm_lrm *lrm);
 void swarm_lrm_request_shutdown(struct swarm_lrm *lrm, bool node_reboots);
 bool swarm_lrm_is_quiet(const struct swarm_lrm *lrm);
+bool swarm_lrm_is_fresh(const struct swarm_lrm *lrm) WARN_UNUSED; // swarm_watchdog.h
 uint64_t swarm_lrm_sum(const struct swarm_lrm *lrm);
 // A guest's processes are gone: whoever watches is told.
 // Whether a guest that comes live may come to life here (INV-5).

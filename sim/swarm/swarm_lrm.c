@@ -235,6 +235,11 @@ bool swarm_lrm_is_quiet(const struct swarm_lrm *lrm)
            lrm->exits.count == 0;
 }
 
+bool swarm_lrm_is_fresh(const struct swarm_lrm *lrm)
+{
+    return swarm_watchdog_client_is_fresh(lrm->watchdog);
+}
+
 uint64_t swarm_lrm_sum(const struct swarm_lrm *lrm)
 {
     return (uint64_t)lrm_round_state(lrm->round) << 1 | (lrm->term != 0);

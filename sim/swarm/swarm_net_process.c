@@ -106,6 +106,7 @@ static void configuration_tell(struct net_process *process)
         .quorum_votes = quorum,
         .expected_votes = process->expected,
         .forced = process->expected < votes_of_all(process),
+        .all_votes = votes_of_all(process),
     };
     process->callbacks.configured(process->callbacks.userdata, &configuration);
 }

@@ -263,7 +263,8 @@ void net_ring_tell_quorum(struct net_ring *ring)
 {
     ring->votes = 0;
     for (size_t i = 0; i < ring->count; i++) {
-        ring->votes += member_at(ring, i)->votes;
+        // One that was deleted may still be in the ring.
+        ring->votes += member_at(ring, i)->is_configured ? member_at(ring, i)->votes : 0;
     }
     if (ring->expected < ring->votes) {
         ring->expected = ring->votes; // it rises by itself

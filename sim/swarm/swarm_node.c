@@ -5,6 +5,9 @@
 #include <string.h>
 
 #include "common/base/alloc.h"
+#include "common/base/arena.h"
+#include "common/model/service.h"
+#include "common/model/store_keys.h"
 #include "sim/swarm/swarm_clusterd.h"
 #include "sim/swarm/swarm_disk.h"
 #include "sim/swarm/swarm_guest.h"
@@ -20,6 +23,7 @@ enum {
     EXEC_MS_MAX = 150,
     STOP_POLL_MS = 100,
     STOP_TRIES_MAX = 1800, // then the operator loses patience
+    LEAVE_LOOK_MS = 100,
     CLOCK_OFFSET_MS_MAX = 10 * 24 * 3600 * 1000,
     DISK_MS_MAX = 8,
 };
@@ -374,17 +378,52 @@ void swarm_node_reset(struct swarm_node *node)
 
 // --- An orderly end.
 
+// Whether the others have a service's record on it.
+static bool is_recorded(const struct swarm_node *node)
+{
+    const struct swarm_world *world = node->world;
+    struct arena *arena CLEANUP(arena_freep) = arena_new();
+    for (size_t i = 0; i < world->count; i++) {
+        const struct swarm_node *other = world->nodes[i];
+        if (other == node || other->clusterd == NULL) {
+            continue;
+        }
+        map_each (e, &world->guests) {
+            const char *key = arena_printf(arena, STORE_PREFIX_SERVICE "%s", e->key);
+            const char *text = swarm_clusterd_peek(other->clusterd, key, NULL);
+            struct service *service = NULL;
+            if (text != NULL &&
+                service_parse(arena, e->key, text, strlen(text), &service, NULL) == 0 &&
+                strcmp(service->node, node->name) == 0) {
+                return true;
+            }
+        }
+        return false;
+    }
+    return false;
+}
+
+// What is still recorded on a node makes `ha-cluster delete-node` refuse. What was to run is
+// recovered; for the rest the operator needs the node again.
 static void leave_due(void *userdata)
 {
-    swarm_node_leave(userdata);
+    struct swarm_node *node = userdata;
+    const struct timing *timing = &node->world->timing;
+    if (node->is_on || !is_recorded(node)) {
+        swarm_node_leave(node);
+    } else if (++node->leave_tries * LEAVE_LOOK_MS < timing_worst_failover_ms(timing)) {
+        timer_after(node, &node->leave, LEAVE_LOOK_MS * SWARM_MS);
+    } else {
+        swarm_node_power_on(node);
+    }
 }
 
 // Whoever deletes a node looks first whether it is off: when the others have done without it.
-static void leave_soon(struct swarm_node *node)
+void swarm_node_leave_soon(struct swarm_node *node)
 {
-    enum { LOOK_MS = 100 };
+    node->leave_tries = 0;
     const struct timing *timing = &node->world->timing;
-    timer_after(node, &node->leave, (timing_detection_ms(timing) + LOOK_MS) * SWARM_MS);
+    timer_after(node, &node->leave, (timing_detection_ms(timing) + LEAVE_LOOK_MS) * SWARM_MS);
 }
 
 static void stopping_due(void *userdata)
@@ -405,7 +444,7 @@ static void stopping_due(void *userdata)
         swarm_node_boot_after(
             node, swarm_random(node->world, BOOT_MS_MIN * SWARM_MS, BOOT_MS_MAX * SWARM_MS));
     } else {
-        leave_soon(node);
+        swarm_node_leave_soon(node);
     }
 }
 

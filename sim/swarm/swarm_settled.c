@@ -11,6 +11,7 @@
 #include "sim/swarm/swarm_guest.h"
 #include "sim/swarm/swarm_host.h"
 #include "sim/swarm/swarm_net.h"
+#include "sim/swarm/swarm_watchdog.h"
 
 // The nodes that are on are in one part, which serves. The first of them, or NULL.
 static const struct swarm_node *nodes_are_well(const struct swarm_world *world)
@@ -132,11 +133,24 @@ static bool stores_are_equal(const struct swarm_world *world, const struct swarm
     return true;
 }
 
+// Nothing that was is still to end in a reset.
+static bool guards_are_well(const struct swarm_world *world)
+{
+    for (size_t i = 0; i < world->count; i++) {
+        const struct swarm_node *node = world->nodes[i];
+        if (node->is_on && (swarm_device_is_expired(node->device) ||
+                            (node->lrm != NULL && !swarm_lrm_is_fresh(node->lrm)))) {
+            return false;
+        }
+    }
+    return true;
+}
+
 bool swarm_world_is_settled(const struct swarm_world *world)
 {
     const struct swarm_node *node = nodes_are_well(world);
     return node != NULL && is_quiet(world) && stores_are_equal(world, node) &&
-           services_are_well(world, node);
+           services_are_well(world, node) && guards_are_well(world);
 }
 
 static void sum_add(uint64_t *sum, uint64_t value)

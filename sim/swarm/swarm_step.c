@@ -119,7 +119,7 @@ static int do_node_leave(struct step_run *run, struct error *err)
     if (run->node->is_on) {
         swarm_node_stop(run->node, false);
     } else {
-        swarm_node_leave(run->node);
+        swarm_node_leave_soon(run->node);
     }
     return 0;
 }

@@ -26,6 +26,7 @@ struct swarm_device {
     struct device device; // first
     struct swarm_node *node;
     struct swarm_timer timer; // of its countdown
+    bool is_expired;
 };
 
 static struct swarm_device *device_of(struct device *device)
@@ -55,6 +56,7 @@ static int device_disarm(struct device *port, bool *ret_counting, struct error *
 
 static void device_expire(struct device *port)
 {
+    device_of(port)->is_expired = true; // of hardware: it is not fed any more, and runs out
     if (!port->independent) {
         swarm_node_reset(device_of(port)->node);
     }
@@ -94,8 +96,14 @@ void swarm_device_free(struct swarm_device *device)
     free(device);
 }
 
+bool swarm_device_is_expired(const struct swarm_device *device)
+{
+    return device->is_expired;
+}
+
 void swarm_device_cut_power(struct swarm_device *device)
 {
+    device->is_expired = false;
     swarm_timer_stop(&device->timer);
 }
 
@@ -447,6 +455,15 @@ void swarm_watchdog_client_set_fiber(struct swarm_watchdog_client *client,
                                      struct swarm_fiber *fiber)
 {
     client->fiber = fiber;
+}
+
+bool swarm_watchdog_client_is_fresh(const struct swarm_watchdog_client *client)
+{
+    enum { RENEWALS_LATE = 3 };
+    const struct timing *timing = &client->node->world->timing;
+    int64_t left_ms = client->deadline_ms - swarm_clock_now_ms(&client->node->clock);
+    return client->deadline_ms == 0 ||
+           left_ms >= timing->authority_ms - RENEWALS_LATE * timing->renew_ms;
 }
 
 struct watchdog *swarm_watchdog_client_port(struct swarm_watchdog_client *client)

@@ -20,6 +20,8 @@ struct swarm_watchdogd;
 // paused. The other kind is ha-watchdogd itself.
 struct swarm_device *swarm_device_new(struct swarm_node *node, bool is_hardware) WARN_UNUSED;
 void swarm_device_free(struct swarm_device *device);
+// Its time is over: the node will be reset.
+bool swarm_device_is_expired(const struct swarm_device *device) WARN_UNUSED;
 void swarm_device_cut_power(struct swarm_device *device);
 
 struct swarm_watchdogd *swarm_watchdogd_start(struct swarm_node *node) WARN_UNUSED;
@@ -32,6 +34,9 @@ struct swarm_watchdog_client *swarm_watchdog_client_new(struct swarm_node *node,
 void swarm_watchdog_client_free(struct swarm_watchdog_client *client);
 void swarm_watchdog_client_set_fiber(struct swarm_watchdog_client *client,
                                      struct swarm_fiber *fiber);
+// What this node may do was renewed lately, or it has nothing armed: no reset is to come of what
+// was.
+bool swarm_watchdog_client_is_fresh(const struct swarm_watchdog_client *client) WARN_UNUSED;
 struct watchdog *swarm_watchdog_client_port(struct swarm_watchdog_client *client) WARN_UNUSED;
 // As host_watchdog_connect().
 int swarm_watchdog_client_connect(struct swarm_watchdog_client *client, int64_t *ret_deadline_ms,

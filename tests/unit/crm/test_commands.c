@@ -364,6 +364,27 @@ static void arming_after_ignore_leaves_unknown_places_and_orders_anew(void **sta
     assert_int_equal(cluster_events_count(cluster, "service-node-fixed"), 0);
 }
 
+// INV-1: an LRM in maintenance without anything that needs its lease does not have it. What runs
+// there without a guard is waited for when the node is lost.
+static void frozen_in_maintenance_is_unguarded_until_its_lrm_says_something(void **state)
+{
+    struct cluster *cluster CLEANUP(cluster_freep) =
+        cluster_new(*state, TIMING_PROFILE_BALANCED, 3);
+    cluster_settle_nodes(cluster);
+    (void)cluster_service(cluster, "ct:200", SVC_STATE_FREEZE, "node2", REQUEST_STATE_DISABLED);
+    cluster_become_master(cluster);
+    cluster_lrm(cluster, "node2", LRM_MODE_MAINTENANCE)->state = LRM_STATE_MAINTENANCE;
+    cluster_round(cluster);
+    assert_int_equal(cluster_record(cluster, "ct:200")->state, SVC_STATE_REQUEST_STOP);
+    assert_true(cluster_record(cluster, "ct:200")->unguarded);
+    cluster_set_online(cluster, "node2", false);
+    cluster_round(cluster);
+    cluster_pass(cluster, 1000);
+    cluster_round(cluster);
+    assert_int_equal(cluster_record(cluster, "ct:200")->state, SVC_STATE_REQUEST_STOP);
+    assert_int_equal(cluster_events_count(cluster, "fence-begin"), 0);
+}
+
 static void deferral_is_told_once_a_tick_when_rounds_follow_changes(void **state)
 {
     struct cluster *cluster CLEANUP(cluster_freep) =
@@ -520,6 +541,7 @@ int main(void)
         fixture_test(one_elsewhere_or_unknown_does_not_block),
         fixture_test(disarm_is_refused_when_all_have_let_go),
         fixture_test(arming_after_ignore_leaves_unknown_places_and_orders_anew),
+        fixture_test(frozen_in_maintenance_is_unguarded_until_its_lrm_says_something),
         fixture_test(deferral_is_told_once_a_tick_when_rounds_follow_changes),
         fixture_test(disarm_ignore_drops_what_belongs_to_a_task),
         fixture_test(command_that_is_queued_already_changes_no_record),

@@ -229,6 +229,103 @@ static void maintenance_over_with_services_is_active_at_once_when_live(void **st
     assert_int_equal(lrm_get_state(d->lrm), LRM_STATE_ACTIVE);
 }
 
+// In maintenance without anything that needs the lease; then ct:100 is thawed, and runs.
+static void reach_thawed_in_maintenance(struct lrm_driver *d)
+{
+    driver_service(d, "ct:100", SVC_STATE_STARTED, DRIVER_NODE);
+    driver_round(d);
+    driver_maintenance(d, true);
+    driver_service(d, "ct:100", SVC_STATE_FREEZE, DRIVER_NODE);
+    driver_round(d);
+    assert_true(driver_did(d, "disarm release"));
+    d->now_ms += 60 * 1000;
+    d->term++;
+    driver_service(d, "ct:100", SVC_STATE_STARTED, DRIVER_NODE);
+    d->lease_answer = LEASE_BUSY; // not answered yet
+    driver_round(d);
+    assert_string_equal(driver_trace(d), "acquire status");
+    assert_int_equal(lrm_get_state(d->lrm), LRM_STATE_MAINTENANCE);
+}
+
+static void lease_that_maintenance_gave_back_is_waited_for_when_live(void **state)
+{
+    struct lrm_driver *d = *state;
+    reach_thawed_in_maintenance(d);
+    d->lease_answer = LEASE_ACQUIRED;
+    driver_round(d);
+    assert_string_equal(driver_trace(d),
+                        "acquire +lock-acquired arm note(ct:100) spawn(ct:100 started) status");
+    d->lease_answer = LEASE_BUSY; // from now on it can be lost
+    d->now_ms += d->timing.authority_ms;
+    driver_round(d);
+    assert_int_equal(lrm_get_state(d->lrm), LRM_STATE_LOST_AGENT_LOCK);
+}
+
+static void late_grant_in_maintenance_starts_nothing(void **state)
+{
+    struct lrm_driver *d = *state;
+    reach_thawed_in_maintenance(d);
+    d->lease_answer = LEASE_ACQUIRED;
+    int64_t authority_ms = d->authority_ms;
+    d->authority_ms = d->timing.stop_ms;
+    driver_round(d);
+    assert_string_equal(driver_trace(d), "acquire +lock-acquired status");
+    d->authority_ms = authority_ms;
+    d->lease_answer = LEASE_RENEWED;
+    driver_round(d);
+    assert_true(driver_did(d, "arm note(ct:100) spawn(ct:100 started)"));
+}
+
+static void shutdown_in_maintenance_without_quorum_does_not_wait_for_the_lease(void **state)
+{
+    struct lrm_driver *d = *state;
+    reach_thawed_in_maintenance(d);
+    driver_shutdown(d, LRM_SHUTDOWN_RESTART);
+    driver_round(d);
+    assert_int_equal(lrm_get_state(d->lrm), LRM_STATE_MAINTENANCE);
+    d->quorate = false;
+    driver_round(d);
+    assert_int_equal(lrm_get_state(d->lrm), LRM_STATE_LOST_AGENT_LOCK);
+}
+
+// INV-2: without its lease this node would count as proven to run nothing.
+static void disarming_keeps_the_lease_until_services_are_frozen_when_live(void **state)
+{
+    struct lrm_driver *d = *state;
+    driver_reach(d, LRM_STATE_ACTIVE);
+    driver_service(d, "ct:100", SVC_STATE_STARTED, DRIVER_NODE);
+    d->manager->disarm = DISARM_MODE_FREEZE;
+    driver_round(d);
+    assert_int_equal(lrm_get_state(d->lrm), LRM_STATE_ACTIVE);
+    assert_false(driver_did(d, "disarm"));
+    driver_service(d, "ct:100", SVC_STATE_FREEZE, DRIVER_NODE);
+    driver_round(d);
+    assert_int_equal(lrm_get_state(d->lrm), LRM_STATE_WAIT_FOR_AGENT_LOCK);
+    assert_true(driver_did(d, "disarm release"));
+}
+
+static void disarming_waits_for_what_is_in_transit_when_live(void **state)
+{
+    static const enum svc_state states[] = {SVC_STATE_REQUEST_START_BALANCE, SVC_STATE_MIGRATE,
+                                            SVC_STATE_RELOCATE, SVC_STATE_FENCE,
+                                            SVC_STATE_RECOVERY};
+    struct lrm_driver *d = *state;
+    driver_reach(d, LRM_STATE_ACTIVE);
+    driver_service(d, "ct:100", SVC_STATE_STARTED, DRIVER_NODE);
+    driver_round(d);
+    d->manager->disarm = DISARM_MODE_IGNORE;
+    for (size_t i = 0; i < ARRAY_SIZE(states); i++) {
+        driver_service(d, "ct:200", states[i], "beta");
+        driver_round(d);
+        fixture_row(svc_state_to_string(states[i]),
+                    lrm_get_state(d->lrm) == LRM_STATE_ACTIVE && !driver_did(d, "disarm"));
+    }
+    driver_service(d, "ct:200", SVC_STATE_STARTED, "gamma");
+    driver_round(d);
+    assert_int_equal(lrm_get_state(d->lrm), LRM_STATE_WAIT_FOR_AGENT_LOCK);
+    assert_true(driver_did(d, "disarm release"));
+}
+
 static void job_that_runs_is_waited_for_before_the_lease_goes_back(void **state)
 {
     struct lrm_driver *d = *state;
@@ -362,6 +459,18 @@ int main(void)
         cmocka_unit_test(table_allows_the_documented_moves_only),
         cmocka_unit_test(each_row_moves_as_documented),
         cmocka_unit_test_setup_teardown(maintenance_over_with_services_is_active_at_once_when_live,
+                                        driver_setup_live, driver_teardown),
+        cmocka_unit_test_setup_teardown(lease_that_maintenance_gave_back_is_waited_for_when_live,
+                                        driver_setup_live, driver_teardown),
+        cmocka_unit_test_setup_teardown(late_grant_in_maintenance_starts_nothing, driver_setup_live,
+                                        driver_teardown),
+        cmocka_unit_test_setup_teardown(
+            shutdown_in_maintenance_without_quorum_does_not_wait_for_the_lease, driver_setup_live,
+            driver_teardown),
+        cmocka_unit_test_setup_teardown(
+            disarming_keeps_the_lease_until_services_are_frozen_when_live, driver_setup_live,
+            driver_teardown),
+        cmocka_unit_test_setup_teardown(disarming_waits_for_what_is_in_transit_when_live,
                                         driver_setup_live, driver_teardown),
         cmocka_unit_test_setup_teardown(job_that_runs_is_waited_for_before_the_lease_goes_back,
                                         driver_setup, driver_teardown),

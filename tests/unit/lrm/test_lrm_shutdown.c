@@ -258,6 +258,52 @@ static void maintenance_that_cannot_read_goes_on_live(void **state)
     assert_false(d->exit);
 }
 
+// The master does not freeze what it recovers or moves.
+static void restart_does_not_wait_for_what_is_not_frozen_and_has_ended(void **state)
+{
+    struct lrm_driver *d = *state;
+    driver_service(d, "ct:100", SVC_STATE_STARTED, DRIVER_NODE);
+    driver_service(d, "ct:101", SVC_STATE_RECOVERY, DRIVER_NODE); // finds no node
+    driver_service(d, "ct:102", SVC_STATE_STARTED, DRIVER_NODE);
+    driver_round(d);
+    d->hold = true;
+    driver_shutdown(d, LRM_SHUTDOWN_REBOOT);
+    driver_round(d);
+    assert_true(driver_did(d, "spawn(ct:100 request_stop shutdown)"));
+    driver_service(d, "ct:102", SVC_STATE_RELOCATE, DRIVER_NODE)->target = "beta";
+    driver_finish(d, "ct:100", NULL, SVC_STATE_REQUEST_STOP, LRM_CODE_SUCCESS);
+    driver_finish(d, "ct:101", NULL, SVC_STATE_REQUEST_STOP, LRM_CODE_SUCCESS);
+    driver_round(d);
+    assert_false(d->exit); // ct:102 is not proven to have ended
+    driver_finish(d, "ct:102", NULL, SVC_STATE_REQUEST_STOP, LRM_CODE_SUCCESS);
+    driver_round(d);
+    assert_false(d->exit); // ct:100 is to be frozen
+    driver_service(d, "ct:100", SVC_STATE_FREEZE, DRIVER_NODE);
+    driver_service(d, "ct:103", SVC_STATE_MIGRATE, "beta")->target = DRIVER_NODE;
+    driver_round(d);
+    assert_false(d->exit); // ct:103 comes
+    driver_service(d, "ct:103", SVC_STATE_STARTED, "beta");
+    driver_round(d); // what of it may have come is ended
+    driver_finish(d, "ct:103", NULL, SVC_STATE_REQUEST_STOP, LRM_CODE_SUCCESS);
+    driver_round(d);
+    assert_true(d->exit);
+    assert_true(driver_did(d, "disarm release"));
+}
+
+static void restart_waits_for_a_move_whose_stop_failed(void **state)
+{
+    struct lrm_driver *d = *state;
+    driver_service(d, "ct:100", SVC_STATE_STARTED, DRIVER_NODE);
+    driver_round(d);
+    driver_code(d, "ct:100", LRM_CODE_ERROR);
+    driver_shutdown(d, LRM_SHUTDOWN_REBOOT);
+    driver_service(d, "ct:100", SVC_STATE_RELOCATE, DRIVER_NODE)->target = "beta";
+    driver_round(d);
+    driver_round(d);
+    assert_false(d->exit);
+    assert_false(driver_did(d, "release"));
+}
+
 static void unknown_policy_is_told_and_acts_as_conditional(void **state)
 {
     struct lrm_driver *d = *state;
@@ -297,6 +343,8 @@ int main(void)
         classic(unreadable_word_delays_the_end),
         classic(maintenance_that_cannot_read_ends_in_classic_replay),
         live(maintenance_that_cannot_read_goes_on_live),
+        live(restart_does_not_wait_for_what_is_not_frozen_and_has_ended),
+        live(restart_waits_for_a_move_whose_stop_failed),
         classic(unknown_policy_is_told_and_acts_as_conditional),
         classic(nothing_to_free_is_fine),
     };

@@ -321,6 +321,7 @@ static void what_is_not_to_be_touched_is_no_stray(void **state)
         driver_round(d);
         assert_false(driver_did(d, "kill"));
     }
+    driver_service(d, "ct:102", SVC_STATE_STARTED, DRIVER_NODE); // disarming waits for it
     driver_service(d, "ct:101", SVC_STATE_STARTED, "beta");
     d->manager->disarm = DISARM_MODE_IGNORE;
     driver_round(d);
@@ -356,6 +357,26 @@ static void stray_that_comes_back_is_started_after_its_end(void **state)
     driver_finish(d, "ct:100", NULL, SVC_STATE_REQUEST_STOP, LRM_CODE_SUCCESS);
     driver_round(d);
     assert_string_equal(driver_trace(d), "acquire spawn(ct:100 started) status");
+}
+
+// Shut down in maintenance: the node's own stop is under way when the master has moved it already.
+static void stray_whose_own_job_runs_waits_for_its_end(void **state)
+{
+    struct lrm_driver *d = *state;
+    reach_active(d);
+    d->hold = true;
+    driver_shutdown(d, LRM_SHUTDOWN_REBOOT);
+    driver_round(d);
+    assert_true(driver_did(d, "spawn(ct:100 request_stop shutdown)"));
+    driver_service(d, "ct:100", SVC_STATE_STARTED, "beta");
+    d->now_ms += 100;
+    driver_round(d);
+    assert_false(driver_did(d, "spawn"));
+    assert_true(d->next_wake_ms > d->now_ms); // no rounds one after the other meanwhile
+    driver_finish(d, "ct:100", NULL, SVC_STATE_REQUEST_STOP, LRM_CODE_ERROR);
+    d->now_ms += 100;
+    driver_round(d);
+    assert_true(driver_did(d, "spawn(ct:100 kill)"));
 }
 
 static void loss_of_the_lease_kills_strays_with_all_others(void **state)
@@ -396,6 +417,7 @@ int main(void)
         live(view_that_is_not_up_to_date_makes_nobody_idle),
         cmocka_unit_test(process_that_waits_kills_before_it_says_goodbye),
         cmocka_unit_test(what_left_by_an_order_is_no_stray),
+        live(stray_whose_own_job_runs_waits_for_its_end),
         live(what_is_not_to_be_touched_is_no_stray),
         live(stray_that_is_to_come_is_killed_first),
         live(stray_that_comes_back_is_started_after_its_end),
