@@ -175,6 +175,7 @@ bool correlation_get(const struct correlation *correlation, const struct transpo
         .quorum_votes = told->quorum,
         .expected_votes = expected_of_nodes(told),
         .forced = expected_of_nodes(told) < votes_of_all(nodes),
+        .all_votes = votes_of_all(nodes),
         .device_votes = told->cast,
         .device_silence_ms = told->device_silence_ms,
         .device_wait_ms = told->device_wait_ms,

@@ -57,6 +57,20 @@ static bool witnesses_suffice(const struct replica *replica, const struct known_
            best->state.expected < votes + best->state.quorum;
 }
 
+// Likewise by all votes that there are, where an operator says that fewer are expected: then two
+// quorums need not have a member in common, now or before.
+static bool force_leaves_witnesses(const struct replica *replica,
+                                   const struct candidates *candidates,
+                                   const struct known_state *best, enum replica_stream stream)
+{
+    uint32_t votes = 0;
+    for (size_t i = 0; i < candidates->count; i++) {
+        bool is_blank = candidates->states[i]->state.streams[stream].version == 0;
+        votes += is_blank ? 0 : candidates->members[i]->votes;
+    }
+    return !replica->forced || replica->all_votes < votes + best->state.quorum;
+}
+
 static uint64_t epoch_in(const struct known_state *known, enum replica_stream stream)
 {
     return known->state.streams[stream].version >> REPLICA_EPOCH_SHIFT;
@@ -219,7 +233,8 @@ static bool durable_is_complete(struct replica *replica, const struct turn *turn
     strbuf_init(&blank);
     bool are_outvoted = blanks_are_outvoted(replica, candidates, best, &blank);
     bool is_complete = (are_outvoted && has_all) || candidates->votes >= replica->expected_votes;
-    *ret_unsure = !(are_outvoted && has_all);
+    *ret_unsure = !(are_outvoted && has_all) ||
+                  !force_leaves_witnesses(replica, candidates, best, STREAM_DURABLE);
     if (!is_complete && !are_outvoted) {
         waiting_tell(replica, turn, strbuf_text(&blank),
                      "members without a store count for nothing here, and the others may not have "
@@ -267,7 +282,8 @@ static bool leases_are_complete(const struct replica *replica, const struct cand
             votes += candidates->members[i]->votes;
         }
     }
-    return witnesses_suffice(replica, best, votes);
+    return witnesses_suffice(replica, best, votes) &&
+           force_leaves_witnesses(replica, candidates, best, STREAM_VOLATILE);
 }
 
 static void decision_choose(struct message_decision *decision, const struct candidates *candidates,

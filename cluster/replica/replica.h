@@ -165,6 +165,8 @@ struct replica_configuration {
     // An operator's word: fewer votes are expected than the configured nodes have. Then members
     // without a store begin no new one: somewhere there may be one that theirs would override.
     bool forced;
+    // That the configured nodes have, expected or not; 0: as many as are expected.
+    uint32_t all_votes;
     // What a quorum device adds to the members' votes now; 0: there is none, or it is with others.
     // It counts where the members alone are no quorum, and only if nobody else can have gone on
     // (docs/store.md, "A quorum device"): silence is what may pass between the last proof that the

@@ -206,6 +206,7 @@ struct replica {
     size_t members_count;
     uint32_t quorum_votes, expected_votes;
     bool forced;
+    uint32_t all_votes; // of the configured nodes, also those that nobody expects
     uint32_t device_votes;
     int64_t device_silence_ms, device_wait_ms, configured_ms;
     bool by_device; // the members alone are no quorum

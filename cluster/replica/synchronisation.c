@@ -195,6 +195,9 @@ static void configuration_take(struct replica *replica,
     uint32_t majority = votes / 2 + 1;
     uint32_t quorum = configuration->quorum_votes;
     replica->forced = configuration->forced;
+    replica->all_votes = configuration->all_votes > replica->expected_votes
+                             ? configuration->all_votes
+                             : replica->expected_votes;
     replica->device_votes = configuration->device_votes;
     replica->device_silence_ms = configuration->device_silence_ms;
     replica->device_wait_ms = configuration->device_wait_ms;

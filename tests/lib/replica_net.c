@@ -255,6 +255,7 @@ static void process_configure(struct net *net, unsigned index, enum told_quorum 
         .quorum_votes = quorum,
         .expected_votes = net->part_expected[node->part],
         .forced = net->part_expected[node->part] < net->nodes_count,
+        .all_votes = net->nodes_count,
         .device_votes = device_votes(net, node->part),
         .device_silence_ms = net->has_device ? NET_DEVICE_SILENCE_MS : 0,
         .device_wait_ms = net->has_device ? NET_DEVICE_WAIT_MS : 0,

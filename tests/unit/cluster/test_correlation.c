@@ -314,7 +314,8 @@ static void votes_of_a_device_are_none_of_the_nodes(void **state)
         correlation_take_votes(&correlation, 1, &table[i].votes);
         assert_true(correlation_get(&correlation, &nodes, members, &got));
         if (got.quorum_votes != table[i].quorum || got.expected_votes != table[i].expected ||
-            got.device_votes != table[i].device || got.forced != table[i].forced) {
+            got.device_votes != table[i].device || got.forced != table[i].forced ||
+            got.all_votes != 2) {
             fail_msg("%s: quorum %u, expected %u, device %u", table[i].name, got.quorum_votes,
                      got.expected_votes, got.device_votes);
         }

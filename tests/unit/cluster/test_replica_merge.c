@@ -183,6 +183,62 @@ static void confirmed_end_of_a_common_epoch_is_set_aside(void **state)
     net_free(net);
 }
 
+// Node 2 stands still.
+static void run_without_2(struct net *net)
+{
+    static const unsigned running[] = {0, 3};
+    for (unsigned i = 0; i < 100; i++) {
+        for (size_t n = 0; n < ARRAY_SIZE(running); n++) {
+            for (enum net_step step = NET_STEP_ORDER; step < NET_STEP_MAX; step++) {
+                (void)net_step(net, running[n], step);
+            }
+        }
+    }
+}
+
+// Four nodes of which three are expected: 1 and 4 are a quorum, and so are 2 and 3. What the first
+// two confirm is missing to the others, who have something else of the same version.
+static void half_that_was_not_expected_is_set_aside_and_its_leases_are_unknown(void **state)
+{
+    (void)state;
+    static const unsigned halves[NET_NODES_MAX] = {0, 1, 1, 0, 0};
+    struct heard heard;
+    struct net *net = serving_net(4, &heard);
+    net_tick(net, NET_LEASE_MS); // since nobody remembers a lease
+    net_split(net, ALONE_3, NOTHING_KEPT);
+    net_settle(net);
+    net_force_expected(net, 0, 3);
+    net_settle(net);
+    size_t lease = net_lease(net, 0, REPLICA_REQUEST_LEASE_ACQUIRE, "lease", 0, 0);
+    net_settle(net);
+    assert_int_equal(net_answer(net, lease)->answer.code, 0);
+    size_t confirmed = net_put(net, 0, "confirmed", "x", STORE_ANY);
+    assert_true(net_step(net, 0, NET_STEP_ORDER));
+    (void)net_put(net, 1, "gap", "y", STORE_ANY);
+    assert_true(net_step(net, 1, NET_STEP_ORDER));
+    run_without_2(net);
+    assert_true(net_answer(net, confirmed)->is_answered);
+    assert_int_equal(net_answer(net, confirmed)->answer.code, 0);
+    net_split(net, halves, NOTHING_KEPT);
+    net_force_expected(net, 1, 3);
+    net_crash(net, 0, true, 9);
+    net_crash(net, 3, true, 9);
+    net_settle(net);
+    assert_true(net_is_serving(net, 1));
+    struct replica_lease record;
+    assert_false(replica_find_lease(net->nodes[1].replica, net_clock(net, 1), "lease", &record));
+    assert_int_equal(done(net, 1, "after", "z"), 0);
+    net_heal(net);
+    net_start(net, 0);
+    net_start(net, 3);
+    net_settle(net);
+    assert_string_equal(net_value(net, 0, "after", NULL), "z");
+    assert_null(net_value(net, 0, "confirmed", NULL));
+    assert_true(map_has(&net->nodes[0].aside, "confirmed"));
+    assert_true(map_has(&net->nodes[3].aside, "confirmed"));
+    net_free(net);
+}
+
 static void nothing_is_adopted_while_the_file_cannot_be_written(void **state)
 {
     (void)state;
@@ -390,6 +446,7 @@ int main(void)
         cmocka_unit_test(side_that_wrote_nothing_leaves_no_file),
         cmocka_unit_test(tail_that_nobody_confirmed_leaves_no_file),
         cmocka_unit_test(confirmed_end_of_a_common_epoch_is_set_aside),
+        cmocka_unit_test(half_that_was_not_expected_is_set_aside_and_its_leases_are_unknown),
         cmocka_unit_test(nothing_is_adopted_while_the_file_cannot_be_written),
         cmocka_unit_test(power_cut_after_setting_aside_sets_aside_again),
         cmocka_unit_test(empty_node_begins_no_store_by_force),
