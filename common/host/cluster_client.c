@@ -22,6 +22,7 @@
 #include "common/host/paths.h"
 #include "common/host/protocol.h"
 #include "common/model/store_keys.h"
+#include "common/port/membership.h"
 
 enum { IS_FENCED_WAIT_MS = 2000 };
 
@@ -375,26 +376,41 @@ void cluster_client_freep(struct cluster_client **client)
     cluster_client_free(*client);
 }
 
+static bool node_is_online(struct cluster_client *client, struct arena *arena, const char *node)
+{
+    struct member_list list = {0};
+    if (membership_get(cluster_client_membership(client), arena, &list, NULL) < 0) {
+        return true; // not known
+    }
+    for (size_t i = 0; i < list.count; i++) {
+        if (strcmp(list.members[i].node, node) == 0) {
+            return list.members[i].online || !list.quorate;
+        }
+    }
+    return false;
+}
+
 int cluster_client_is_fenced(void *client, const char *node, bool *ret, struct error *err)
 {
     struct arena *arena CLEANUP(arena_freep) = arena_new();
     struct json *request = json_new_object(arena);
     struct json *answer = NULL;
+    const char *owner = NULL;
     const char *name = arena_printf(arena, LEASE_AGENT_FORMAT, node);
     json_put_string(request, "op", "leases");
     int r = cluster_client_call(client, arena, request, IS_FENCED_WAIT_MS, &answer, err);
-    const struct json *leases = r == 0 ? json_find(answer, "leases") : NULL;
     if (r < 0) {
         return r;
     }
-    bool is_fenced = false;
+    const struct json *leases = json_find(answer, "leases");
     for (size_t i = 0; leases != NULL && i < leases->count; i++) {
         const char *lease = json_find_string(leases->items[i], "name");
-        const char *owner = json_find_string(leases->items[i], "owner");
-        is_fenced = is_fenced || (lease != NULL && strcmp(lease, name) == 0 && owner != NULL &&
-                                  strcmp(owner, node) != 0);
+        if (lease != NULL && strcmp(lease, name) == 0) {
+            owner = json_find_string(leases->items[i], "owner");
+        }
     }
-    *ret = is_fenced;
+    // Who fenced it has given the lease back since.
+    *ret = owner != NULL ? strcmp(owner, node) != 0 : !node_is_online(client, arena, node);
     return 0;
 }
 

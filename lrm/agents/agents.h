@@ -25,7 +25,7 @@ struct agents_context {
     // lease is held, and moves are refused.
     uint64_t lease_term;
     int64_t stop_timeout_s; // of the graceful stop before a move
-    // Whether another node has taken a node's agent lease; NULL: there is nobody to ask.
+    // Whether a node is fenced: volume_claim.h. NULL: there is nobody to ask.
     int (*is_fenced)(void *userdata, const char *node, bool *ret, struct error *err);
     void *is_fenced_userdata;
 };
