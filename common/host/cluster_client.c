@@ -409,8 +409,9 @@ int cluster_client_is_fenced(void *client, const char *node, bool *ret, struct e
             owner = json_find_string(leases->items[i], "owner");
         }
     }
-    // Who fenced it has given the lease back since.
-    *ret = owner != NULL ? strcmp(owner, node) != 0 : !node_is_online(client, arena, node);
+    // Of a node that is away its fencing decides, which may have been by a device, while it still
+    // had its lease.
+    *ret = (owner != NULL && strcmp(owner, node) != 0) || !node_is_online(client, arena, node);
     return 0;
 }
 

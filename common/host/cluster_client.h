@@ -39,8 +39,8 @@ int cluster_client_connect(struct cluster_client **ret, struct error *err) WARN_
 void cluster_client_free(struct cluster_client *client);
 void cluster_client_freep(struct cluster_client **client);
 
-// Whether the node has lost its agent lease to another one, or is away and holds none, as this
-// node's ha-clusterd knows it.
+// Whether the node has lost its agent lease to another one, or is away, as this node's ha-clusterd
+// knows it.
 // `client` is a struct cluster_client *, so that it can be handed on as a callback. -ENOTCONN and
 // the like.
 int cluster_client_is_fenced(void *client, const char *node, bool *ret,

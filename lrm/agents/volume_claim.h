@@ -5,8 +5,9 @@
 //
 // A claim is alive while its node touches the file from time to time, as storage_keeper.h does for
 // what runs. One that nobody touches is not: its node had lost the storage when it stopped the
-// container, say. Neither is one of a node that is fenced: it is away, and its agent lease is not
-// its own any more. That is known at once, so that a recovery does not wait.
+// container, say. Neither is one of a node that is away from the quorate part: it was fenced before
+// anything of it is started elsewhere, and a recovery must not wait. So this line holds between
+// nodes that see each other.
 #pragma once
 
 #include <stdbool.h>
@@ -25,7 +26,8 @@ enum {
 struct volume_claim {
     const char *path; // of the volume, absolute
     const char *node; // this one
-    // Whether the node is fenced. What fails counts as no; NULL: not known.
+    // Whether the node is away, or has lost its agent lease to another one. What fails counts as
+    // no; NULL: not known.
     int (*is_fenced)(void *userdata, const char *node, bool *ret, struct error *err);
     void (*wait)(void *userdata, int64_t ms);
     void *userdata;
