@@ -17,6 +17,7 @@
 #include "common/model/store_keys.h"
 #include "common/port/agent.h"
 #include "common/port/store.h"
+#include "lrm/agents/agent_context.h"
 #include "lrm/agents/agents.h"
 
 // An agent for the guest, to be closed after use.
@@ -41,10 +42,10 @@ static int guest_agent_open(const struct tool_context *context, const struct gue
                          guest->sid);
     }
     // No lease is held: it can start and stop, but not give a guest to another node.
-    const struct agents_context agents = {.node = context->session.node,
-                                          .store = context->session.store,
-                                          .is_fenced = cluster_client_is_fenced,
-                                          .is_fenced_userdata = context->session.client};
+    const struct agent_context agents = {.node = context->session.node,
+                                         .store = context->session.store,
+                                         .is_gone = cluster_client_is_gone,
+                                         .is_gone_userdata = context->session.client};
     *ret = (struct guest_agent){.type = type, .agent = type->open(&agents)};
     return 0;
 }

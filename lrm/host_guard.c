@@ -14,6 +14,7 @@
 #include "common/host/process.h"
 #include "common/model/event.h"
 #include "common/port/event_sink.h"
+#include "lrm/agents/agent_context.h"
 #include "lrm/agents/agents.h"
 #include "lrm/stray_guard.h"
 
@@ -32,7 +33,7 @@ struct host_guard {
 
 struct guard_work {
     const struct host_guard_spec *spec;
-    struct agents_context context;
+    struct agent_context context;
 };
 
 // Guests are started by HA and tools alone; other types may have a life of their own.
@@ -51,7 +52,7 @@ static int guard_main(void *userdata, int output_fd)
     event_forward_init(&events, output_fd);
     for (;;) {
         struct arena *arena CLEANUP(arena_freep) = arena_new();
-        work.context = (struct agents_context){.node = work.spec->node, .store = store};
+        work.context = (struct agent_context){.node = work.spec->node, .store = store};
         const struct stray_guard_spec spec = {.node = work.spec->node,
                                               .store = store,
                                               .events = &events.sink,

@@ -27,6 +27,7 @@
 #include "common/port/event_sink.h"
 #include "common/port/lease.h"
 #include "common/port/workers.h"
+#include "lrm/agents/agent_context.h"
 #include "lrm/agents/agents.h"
 #include "lrm/host_guard.h"
 #include "lrm/host_workers.h"
@@ -110,15 +111,14 @@ static int worker_open_store(struct store **ret, struct error *err)
 static struct agent *worker_open_agent(const struct host_worker_context *context, const char *type)
 {
     const struct agent_type *row = agents_find(type);
-    const struct agents_context agents = {
+    const struct agent_context agents = {
         .node = context->node,
         .store = context->store,
         .events = context->events,
         .lease_term = context->lease_term,
         .stop_timeout_s = context->timing->stop_timeout_s,
-        .is_fenced = context->store != NULL ? cluster_client_is_fenced : NULL,
-        .is_fenced_userdata =
-            context->store != NULL ? cluster_client_of_store(context->store) : NULL,
+        .is_gone = context->store != NULL ? cluster_client_is_gone : NULL,
+        .is_gone_userdata = context->store != NULL ? cluster_client_of_store(context->store) : NULL,
     };
     return row != NULL ? row->open(&agents) : NULL;
 }

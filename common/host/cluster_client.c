@@ -24,7 +24,7 @@
 #include "common/model/store_keys.h"
 #include "common/port/membership.h"
 
-enum { IS_FENCED_WAIT_MS = 2000 };
+enum { IS_GONE_WAIT_MS = 2000 };
 
 static void client_disconnect(struct cluster_client *client);
 
@@ -390,7 +390,7 @@ static bool node_is_online(struct cluster_client *client, struct arena *arena, c
     return false;
 }
 
-int cluster_client_is_fenced(void *client, const char *node, bool *ret, struct error *err)
+int cluster_client_is_gone(void *client, const char *node, bool *ret, struct error *err)
 {
     struct arena *arena CLEANUP(arena_freep) = arena_new();
     struct json *request = json_new_object(arena);
@@ -398,7 +398,7 @@ int cluster_client_is_fenced(void *client, const char *node, bool *ret, struct e
     const char *owner = NULL;
     const char *name = arena_printf(arena, LEASE_AGENT_FORMAT, node);
     json_put_string(request, "op", "leases");
-    int r = cluster_client_call(client, arena, request, IS_FENCED_WAIT_MS, &answer, err);
+    int r = cluster_client_call(client, arena, request, IS_GONE_WAIT_MS, &answer, err);
     if (r < 0) {
         return r;
     }

@@ -43,8 +43,8 @@ void cluster_client_freep(struct cluster_client **client);
 // knows it.
 // `client` is a struct cluster_client *, so that it can be handed on as a callback. -ENOTCONN and
 // the like.
-int cluster_client_is_fenced(void *client, const char *node, bool *ret,
-                             struct error *err) WARN_UNUSED;
+int cluster_client_is_gone(void *client, const char *node, bool *ret,
+                           struct error *err) WARN_UNUSED;
 // The client whose store port this is.
 struct cluster_client *cluster_client_of_store(struct store *store) WARN_UNUSED;
 

@@ -14,75 +14,28 @@
 #include "lrm/agents/vm.h"
 #include "lrm/agents/vm_config.h"
 
-static struct agent *agents_open_ct(const struct agents_context *context)
-{
-    const struct ct_agent_config config = {
-        .node = context->node,
-        .store = context->store,
-        .lease_term = context->lease_term,
-        .stop_timeout_s = context->stop_timeout_s,
-        .is_fenced = context->is_fenced,
-        .is_fenced_userdata = context->is_fenced_userdata,
-    };
-    return ct_agent_new(&config);
-}
-
-static struct agent *agents_open_ocf(const struct agents_context *context)
-{
-    const struct ocf_agent_config config = {
-        .node = context->node,
-        .store = context->store,
-        .lease_term = context->lease_term,
-        .stop_timeout_s = context->stop_timeout_s,
-    };
-    return ocf_agent_new(&config);
-}
-
-static struct agent *agents_open_vm(const struct agents_context *context)
-{
-    const struct vm_agent_config config = {
-        .node = context->node,
-        .store = context->store,
-        .events = context->events,
-        .lease_term = context->lease_term,
-        .stop_timeout_s = context->stop_timeout_s,
-    };
-    return vm_agent_new(&config);
-}
-
-static struct agent *agents_open_unit(const struct agents_context *context)
-{
-    const struct unit_agent_config config = {
-        .node = context->node,
-        .store = context->store,
-        .lease_term = context->lease_term,
-        .stop_timeout_s = context->stop_timeout_s,
-    };
-    return unit_agent_new(&config);
-}
-
 // One row a type.
 static const struct agent_type agents_types[] = {
     {.name = "ct",
-     .open = agents_open_ct,
+     .open = ct_agent_new,
      .close = ct_agent_free,
      .init_pid = ct_agent_init_pid,
      .load = ct_load_read,
      .check_definition = ct_config_check},
     {.name = "ocf",
-     .open = agents_open_ocf,
+     .open = ocf_agent_new,
      .close = ocf_agent_free,
      .init_pid = ocf_agent_init_pid,
      .check_definition = ocf_definition_check,
      .validate = ocf_agent_validate},
     {.name = "unit",
-     .open = agents_open_unit,
+     .open = unit_agent_new,
      .close = unit_agent_free,
      .init_pid = unit_agent_init_pid,
      .check_definition = unit_agent_check_definition,
      .validate = unit_agent_validate},
     {.name = "vm",
-     .open = agents_open_vm,
+     .open = vm_agent_new,
      .close = vm_agent_free,
      .init_pid = vm_agent_init_pid,
      .load = vm_agent_load,

@@ -10,30 +10,14 @@
 #include "common/base/macros.h"
 
 struct agent;
+struct agent_context;
 struct error;
-struct event_sink;
 struct guest;
-struct store;
-
-// What an agent works with: made for one worker process or one call of a tool. All borrowed.
-struct agents_context {
-    const char *node; // this node
-    // NULL: there is none to ask, and the agent is only for kill.
-    struct store *store;
-    struct event_sink *events; // what happens on the way, such as a move's progress; or NULL
-    // The term under which this node holds its agent lease; moves write under its guard. 0: no
-    // lease is held, and moves are refused.
-    uint64_t lease_term;
-    int64_t stop_timeout_s; // of the graceful stop before a move
-    // Whether a node is fenced: volume_claim.h. NULL: there is nobody to ask.
-    int (*is_fenced)(void *userdata, const char *node, bool *ret, struct error *err);
-    void *is_fenced_userdata;
-};
 
 struct agent_type {
     const char *name; // the part of a sid before ":"
     // Never NULL.
-    struct agent *(*open)(const struct agents_context *context);
+    struct agent *(*open)(const struct agent_context *context);
     void (*close)(struct agent *agent);
     // The first process of a running service, for watching its end; 0: it does not run here or
     // cannot be watched.

@@ -28,6 +28,7 @@
 #include "common/port/agent.h"
 #include "common/port/clock.h"
 #include "common/port/store.h"
+#include "lrm/agents/agent_context.h"
 #include "lrm/agents/ct_cgroup.h"
 #include "lrm/agents/ct_config.h"
 #include "lrm/agents/ct_lxc.h"
@@ -51,8 +52,8 @@ struct ct_agent {
     struct store *store;
     uint64_t lease_term;
     int64_t stop_timeout_s;
-    int (*is_fenced)(void *userdata, const char *node, bool *ret, struct error *err);
-    void *is_fenced_userdata;
+    int (*is_gone)(void *userdata, const char *node, bool *ret, struct error *err);
+    void *is_gone_userdata;
 };
 
 // One verb at work.
@@ -478,9 +479,9 @@ static int ct_claim(struct ct_task *task, struct error *err)
     const struct volume_claim claim = {
         .path = task->shared,
         .node = task->agent->node,
-        .is_fenced = task->agent->is_fenced,
+        .is_gone = task->agent->is_gone,
         .wait = ct_wait,
-        .userdata = task->agent->is_fenced_userdata,
+        .userdata = task->agent->is_gone_userdata,
     };
     return task->shared != NULL ? volume_claim_take(task->arena, &claim, err) : 0;
 }
@@ -655,16 +656,16 @@ static int ct_move(struct agent *agent, const struct guest *guest, const char *t
 static const struct agent_ops ct_agent_ops = {
     .check = ct_check, .start = ct_start, .stop = ct_stop, .kill = ct_kill, .move = ct_move};
 
-struct agent *ct_agent_new(const struct ct_agent_config *config)
+struct agent *ct_agent_new(const struct agent_context *context)
 {
     struct ct_agent *agent = alloc_zero(sizeof(*agent));
     agent->agent.ops = &ct_agent_ops;
-    agent->node = alloc_strdup(config->node);
-    agent->store = config->store;
-    agent->lease_term = config->lease_term;
-    agent->stop_timeout_s = config->stop_timeout_s;
-    agent->is_fenced = config->is_fenced;
-    agent->is_fenced_userdata = config->is_fenced_userdata;
+    agent->node = alloc_strdup(context->node);
+    agent->store = context->store;
+    agent->lease_term = context->lease_term;
+    agent->stop_timeout_s = context->stop_timeout_s;
+    agent->is_gone = context->is_gone;
+    agent->is_gone_userdata = context->is_gone_userdata;
     return &agent->agent;
 }
 

@@ -14,24 +14,11 @@
 #include "common/base/macros.h"
 
 struct agent;
+struct agent_context;
 struct error;
-struct store;
-
-struct ct_agent_config {
-    const char *node; // this node
-    // Where storages are looked up and where move changes the container's place. Borrowed.
-    struct store *store;
-    // The term under which this node holds its agent lease; move writes under its guard. 0: no
-    // lease is held, and move is refused.
-    uint64_t lease_term;
-    int64_t stop_timeout_s; // of the graceful stop before a move
-    // As in volume_claim.h.
-    int (*is_fenced)(void *userdata, const char *node, bool *ret, struct error *err);
-    void *is_fenced_userdata;
-};
 
 // The agent for one worker process or tool. Never NULL.
-struct agent *ct_agent_new(const struct ct_agent_config *config) WARN_UNUSED;
+struct agent *ct_agent_new(const struct agent_context *context) WARN_UNUSED;
 void ct_agent_free(struct agent *agent);
 void ct_agent_freep(struct agent **agent);
 

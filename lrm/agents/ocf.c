@@ -20,6 +20,7 @@
 #include "common/model/sid.h"
 #include "common/model/xml_tag.h"
 #include "common/port/agent.h"
+#include "lrm/agents/agent_context.h"
 #include "lrm/agents/ocf_task.h"
 #include "lrm/agents/service_task.h"
 #include "lrm/agents/volume.h"
@@ -399,14 +400,14 @@ static const struct agent_ops ocf_agent_ops = {.check = ocf_check,
                                                .kill = ocf_kill,
                                                .move = ocf_move};
 
-struct agent *ocf_agent_new(const struct ocf_agent_config *config)
+struct agent *ocf_agent_new(const struct agent_context *context)
 {
     struct ocf_agent *agent = alloc_zero(sizeof(*agent));
     agent->agent.ops = &ocf_agent_ops;
-    agent->node = alloc_strdup(config->node);
-    agent->store = config->store;
-    agent->lease_term = config->lease_term;
-    agent->stop_timeout_s = config->stop_timeout_s;
+    agent->node = alloc_strdup(context->node);
+    agent->store = context->store;
+    agent->lease_term = context->lease_term;
+    agent->stop_timeout_s = context->stop_timeout_s;
     return &agent->agent;
 }
 

@@ -16,21 +16,14 @@
 #include "common/base/macros.h"
 
 struct agent;
+struct agent_context;
 struct arena;
 struct error;
 struct guest;
 struct ocf_metadata;
-struct store;
-
-struct ocf_agent_config {
-    const char *node; // this node
-    struct store *store;
-    uint64_t lease_term;    // 0: no lease is held, and move is refused
-    int64_t stop_timeout_s; // of the stop before a move
-};
 
 // The agent for one worker process or tool. Never NULL.
-struct agent *ocf_agent_new(const struct ocf_agent_config *config) WARN_UNUSED;
+struct agent *ocf_agent_new(const struct agent_context *context) WARN_UNUSED;
 void ocf_agent_free(struct agent *agent);
 
 // The process to watch: the oldest that the agent's start has left. 0: none.

@@ -18,6 +18,7 @@
 #include "common/model/guest.h"
 #include "common/model/sid.h"
 #include "common/port/agent.h"
+#include "lrm/agents/agent_context.h"
 #include "lrm/agents/ct_cgroup.h"
 #include "lrm/agents/service_task.h"
 
@@ -498,14 +499,14 @@ static const struct agent_ops unit_agent_ops = {.check = unit_check,
                                                 .kill = unit_kill,
                                                 .move = unit_move};
 
-struct agent *unit_agent_new(const struct unit_agent_config *config)
+struct agent *unit_agent_new(const struct agent_context *context)
 {
     struct unit_agent *agent = alloc_zero(sizeof(*agent));
     agent->agent.ops = &unit_agent_ops;
-    agent->node = alloc_strdup(config->node);
-    agent->store = config->store;
-    agent->lease_term = config->lease_term;
-    agent->stop_timeout_s = config->stop_timeout_s;
+    agent->node = alloc_strdup(context->node);
+    agent->store = context->store;
+    agent->lease_term = context->lease_term;
+    agent->stop_timeout_s = context->stop_timeout_s;
     return &agent->agent;
 }
 
@@ -542,8 +543,8 @@ int unit_agent_check_definition(const struct guest *guest, struct error *err)
 int unit_agent_validate(const struct guest *guest, const char *node, bool thorough,
                         struct error *err)
 {
-    const struct unit_agent_config config = {.node = node};
-    struct agent *agent = unit_agent_new(&config);
+    const struct agent_context context = {.node = node};
+    struct agent *agent = unit_agent_new(&context);
     struct unit_task task;
     struct unit_look look;
     (void)thorough; // there is nothing else to ask

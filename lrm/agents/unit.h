@@ -14,19 +14,12 @@
 #include "common/base/macros.h"
 
 struct agent;
+struct agent_context;
 struct error;
 struct guest;
-struct store;
-
-struct unit_agent_config {
-    const char *node; // this node
-    struct store *store;
-    uint64_t lease_term;    // 0: no lease is held, and move is refused
-    int64_t stop_timeout_s; // of the stop before a move
-};
 
 // The agent for one worker process or tool. Never NULL.
-struct agent *unit_agent_new(const struct unit_agent_config *config) WARN_UNUSED;
+struct agent *unit_agent_new(const struct agent_context *context) WARN_UNUSED;
 void unit_agent_free(struct agent *agent);
 
 // The unit's main process. 0: it has none.

@@ -18,6 +18,7 @@
 #include "common/host/host_clock.h"
 #include "common/model/guest.h"
 #include "common/model/sid.h"
+#include "lrm/agents/agent_context.h"
 #include "lrm/agents/ct_load.h"
 #include "lrm/agents/qmp_client.h"
 #include "lrm/agents/service_task.h"
@@ -360,15 +361,15 @@ static const struct agent_ops vm_agent_ops = {.check = vm_check,
                                               .move = vm_move,
                                               .receive = vm_receive};
 
-struct agent *vm_agent_new(const struct vm_agent_config *config)
+struct agent *vm_agent_new(const struct agent_context *context)
 {
     struct vm_agent *agent = alloc_zero(sizeof(*agent));
     agent->agent.ops = &vm_agent_ops;
-    agent->node = alloc_strdup(config->node);
-    agent->store = config->store;
-    agent->events = config->events;
-    agent->lease_term = config->lease_term;
-    agent->stop_timeout_s = config->stop_timeout_s;
+    agent->node = alloc_strdup(context->node);
+    agent->store = context->store;
+    agent->events = context->events;
+    agent->lease_term = context->lease_term;
+    agent->stop_timeout_s = context->stop_timeout_s;
     return &agent->agent;
 }
 

@@ -15,20 +15,11 @@
 #include "common/base/macros.h"
 
 struct agent;
+struct agent_context;
 struct error;
-struct event_sink;
-struct store;
-
-struct vm_agent_config {
-    const char *node;          // this node
-    struct store *store;       // borrowed; NULL: only for kill
-    struct event_sink *events; // a move's progress; or NULL
-    uint64_t lease_term;       // of this node's agent lease; 0: none is held, and moves are refused
-    int64_t stop_timeout_s;    // of the graceful stop before an offline move
-};
 
 // The agent for one worker process or tool. Never NULL.
-struct agent *vm_agent_new(const struct vm_agent_config *config) WARN_UNUSED;
+struct agent *vm_agent_new(const struct agent_context *context) WARN_UNUSED;
 void vm_agent_free(struct agent *agent);
 void vm_agent_freep(struct agent **agent);
 

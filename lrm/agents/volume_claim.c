@@ -137,14 +137,14 @@ static bool claim_is_alive(struct arena *arena, const struct volume_claim *claim
 // Whether the claim of that node stands.
 static bool claim_stands(struct arena *arena, const struct volume_claim *claim, const char *node)
 {
-    bool is_fenced = false;
+    bool is_gone = false;
     if (node[0] == '\0') {
         return false;
     }
-    if (claim->is_fenced != NULL && claim->is_fenced(claim->userdata, node, &is_fenced, NULL) < 0) {
-        is_fenced = false;
+    if (claim->is_gone != NULL && claim->is_gone(claim->userdata, node, &is_gone, NULL) < 0) {
+        is_gone = false;
     }
-    return !is_fenced && claim_is_alive(arena, claim);
+    return !is_gone && claim_is_alive(arena, claim);
 }
 
 int volume_claim_take(struct arena *arena, const struct volume_claim *claim, struct error *err)

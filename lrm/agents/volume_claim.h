@@ -28,7 +28,7 @@ struct volume_claim {
     const char *node; // this one
     // Whether the node is away, or has lost its agent lease to another one. What fails counts as
     // no; NULL: not known.
-    int (*is_fenced)(void *userdata, const char *node, bool *ret, struct error *err);
+    int (*is_gone)(void *userdata, const char *node, bool *ret, struct error *err);
     void (*wait)(void *userdata, int64_t ms);
     void *userdata;
 };

@@ -17,6 +17,7 @@
 #include "common/model/guest.h"
 #include "common/port/agent.h"
 #include "common/port/store.h"
+#include "lrm/agents/agent_context.h"
 #include "lrm/agents/agents.h"
 #include "tests/contract/agent_subject.h"
 #include "tests/lib/fake_store.h"
@@ -38,7 +39,7 @@ struct fixture {
 
 static struct agent *open_agent(const struct fixture *f, struct store *store, uint64_t term)
 {
-    const struct agents_context context = {
+    const struct agent_context context = {
         .node = "node1", .store = store, .lease_term = term, .stop_timeout_s = TEST_GRACE_S};
     return f->type->open(&context);
 }

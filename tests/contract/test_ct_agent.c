@@ -22,6 +22,7 @@
 #include "common/model/guest.h"
 #include "common/port/agent.h"
 #include "common/port/store.h"
+#include "lrm/agents/agent_context.h"
 #include "lrm/agents/ct.h"
 #include "lrm/agents/ct_cgroup.h"
 #include "tests/lib/fake_store.h"
@@ -51,10 +52,10 @@ static int setup(void **state)
     struct fixture *f = calloc(1, sizeof(*f));
     f->arena = arena_new();
     f->store = fake_store_new();
-    f->agent = ct_agent_new(&(struct ct_agent_config){.node = "node1",
-                                                      .store = fake_store_port(f->store),
-                                                      .lease_term = TEST_TERM,
-                                                      .stop_timeout_s = 5});
+    f->agent = ct_agent_new(&(struct agent_context){.node = "node1",
+                                                    .store = fake_store_port(f->store),
+                                                    .lease_term = TEST_TERM,
+                                                    .stop_timeout_s = 5});
     f->guest = guest_new(f->arena, "ct:100", "node1");
     map_put(&f->guest->config, "rootfs", arena_strdup(f->arena, TEST_ROOTFS));
     map_put(&f->guest->config, "halt-signal", arena_strdup(f->arena, "SIGUSR1"));

@@ -16,6 +16,7 @@
 #include "common/model/guest.h"
 #include "common/model/ocf_metadata.h"
 #include "common/port/agent.h"
+#include "lrm/agents/agent_context.h"
 #include "lrm/agents/ocf.h"
 #include "lrm/agents/ocf_definition.h"
 #include "tests/contract/ocf_test_agent.h"
@@ -43,7 +44,7 @@ static int setup(void **state)
     struct fixture *f = calloc(1, sizeof(*f));
     f->arena = arena_new();
     f->store = fake_store_new();
-    f->agent = ocf_agent_new(&(struct ocf_agent_config){
+    f->agent = ocf_agent_new(&(struct agent_context){
         .node = "node1", .store = fake_store_port(f->store), .lease_term = 7});
     f->guest = guest_new(f->arena, "ocf:db1", "node1");
     set(f, "agent", "test:daemon");

@@ -15,6 +15,7 @@
 #include "common/host/unit_bus.h"
 #include "common/model/guest.h"
 #include "common/port/agent.h"
+#include "lrm/agents/agent_context.h"
 #include "lrm/agents/unit.h"
 #include "tests/contract/fake_service_manager.h"
 #include "tests/lib/test.h"
@@ -33,7 +34,7 @@ static int setup(void **state)
 {
     struct fixture *f = calloc(1, sizeof(*f));
     f->arena = arena_new();
-    f->agent = unit_agent_new(&(struct unit_agent_config){.node = "node1"});
+    f->agent = unit_agent_new(&(struct agent_context){.node = "node1"});
     f->guest = guest_new(f->arena, "unit:" FAKE_UNIT, "node1");
     fake_service_manager_behave(TEST_MANAGER, "");
     *state = f;

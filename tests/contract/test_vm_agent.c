@@ -20,6 +20,7 @@
 #include "common/host/host_clock.h"
 #include "common/model/guest.h"
 #include "common/port/agent.h"
+#include "lrm/agents/agent_context.h"
 #include "lrm/agents/qmp_client.h"
 #include "lrm/agents/vm.h"
 #include "lrm/agents/vm_boot.h"
@@ -55,10 +56,10 @@ static void store_guest(struct fixture *f)
 
 static struct agent *agent_with_term(struct fixture *f, uint64_t term)
 {
-    return vm_agent_new(&(struct vm_agent_config){.node = "node1",
-                                                  .store = fake_store_port(f->store),
-                                                  .lease_term = term,
-                                                  .stop_timeout_s = 5});
+    return vm_agent_new(&(struct agent_context){.node = "node1",
+                                                .store = fake_store_port(f->store),
+                                                .lease_term = term,
+                                                .stop_timeout_s = 5});
 }
 
 static int setup(void **state)
@@ -279,7 +280,7 @@ static void vm_kill_needs_only_its_name(void **state)
 {
     struct fixture *f = *state;
     struct agent *other CLEANUP(vm_agent_freep) =
-        vm_agent_new(&(struct vm_agent_config){.node = "node1"});
+        vm_agent_new(&(struct agent_context){.node = "node1"});
     start(f);
     assert_ok(f, other->ops->kill(other, "vm:101", 5000, &f->err));
     assert_nothing_left(f);

@@ -28,7 +28,7 @@ struct world {
     int64_t waited_ms;
 };
 
-static int world_is_fenced(void *userdata, const char *node, bool *ret, struct error *err)
+static int world_is_gone(void *userdata, const char *node, bool *ret, struct error *err)
 {
     struct world *world = userdata;
     if (world->meanwhile != NULL) {
@@ -99,7 +99,7 @@ static void claim_is_taken_only_from_who_cannot_use_it(void **state)
         world.path = file;
         const struct volume_claim claim = {.path = arena_printf(arena, "%s/ct-100/", folder),
                                            .node = "node1",
-                                           .is_fenced = world_is_fenced,
+                                           .is_gone = world_is_gone,
                                            .wait = world_wait,
                                            .userdata = &world};
         struct error err = {0};
