@@ -48,6 +48,11 @@ static void candidates_collect(const struct replica *replica, struct candidates 
     }
 }
 
+static uint64_t epoch_in(const struct known_state *known, enum replica_stream stream)
+{
+    return known->state.streams[stream].version >> REPLICA_EPOCH_SHIFT;
+}
+
 // Whether witnesses with so many votes include one of every quorum that may have committed
 // something, by the votes of now and by those of the last epoch that `best` knows of.
 static bool witnesses_suffice(const struct replica *replica, const struct known_state *best,
@@ -69,11 +74,6 @@ static bool force_leaves_witnesses(const struct replica *replica,
         votes += is_blank ? 0 : candidates->members[i]->votes;
     }
     return !replica->forced || replica->all_votes < votes + best->state.quorum;
-}
-
-static uint64_t epoch_in(const struct known_state *known, enum replica_stream stream)
-{
-    return known->state.streams[stream].version >> REPLICA_EPOCH_SHIFT;
 }
 
 // Whether `other` may have acknowledged something of the sender (by its place among the members of
@@ -266,6 +266,21 @@ static bool device_suffices(struct replica *replica, const struct turn *turn,
     return suffices;
 }
 
+// Whether those who are here are exactly those of one last session, remember it, and have promised
+// nothing since: then they know of grants what they knew in it, however few they are.
+static bool session_goes_on(const struct candidates *candidates)
+{
+    const struct message_extent *first = &candidates->states[0]->state.extent;
+    bool goes_on = first->session != 0 && first->members_count == candidates->count;
+    for (size_t i = 0; i < candidates->count && goes_on; i++) {
+        const struct known_state *known = candidates->states[i];
+        goes_on = known->state.extent.session == first->session &&
+                  known->sender == first->members[i].id &&
+                  epoch_in(known, STREAM_VOLATILE) == known->state.promised;
+    }
+    return goes_on;
+}
+
 // With a quorum device fewer members than otherwise may have granted leases in an epoch that began
 // later: then those who remember an earlier one are no witnesses.
 static bool leases_are_complete(const struct replica *replica, const struct candidates *candidates,
@@ -283,7 +298,8 @@ static bool leases_are_complete(const struct replica *replica, const struct cand
         }
     }
     return witnesses_suffice(replica, best, votes) &&
-           force_leaves_witnesses(replica, candidates, best, STREAM_VOLATILE);
+           (force_leaves_witnesses(replica, candidates, best, STREAM_VOLATILE) ||
+            session_goes_on(candidates));
 }
 
 static void decision_choose(struct message_decision *decision, const struct candidates *candidates,

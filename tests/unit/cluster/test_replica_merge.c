@@ -239,6 +239,36 @@ static void half_that_was_not_expected_is_set_aside_and_its_leases_are_unknown(v
     net_free(net);
 }
 
+// Two of five nodes by force: whatever an operator says of votes after that, they know what they
+// have granted.
+static void same_members_of_a_forced_quorum_keep_their_leases(void **state)
+{
+    (void)state;
+    static const unsigned parts[NET_NODES_MAX] = {0, 0, 1, 1, 1};
+    struct heard heard;
+    struct net *net = serving_net(5, &heard);
+    net_split(net, parts, NOTHING_KEPT);
+    net_force_expected(net, 0, 2);
+    net_settle(net);
+    net_tick(net, NET_LEASE_MS);
+    size_t lease = net_lease(net, 0, REPLICA_REQUEST_LEASE_ACQUIRE, "lease", 0, 0);
+    net_settle(net);
+    assert_int_equal(net_answer(net, lease)->answer.code, 0);
+    uint64_t epoch = replica_epoch(net->nodes[0].replica);
+    net_force_expected(net, 0, 3);
+    net_settle(net);
+    assert_true(replica_epoch(net->nodes[0].replica) > epoch);
+    struct replica_lease record;
+    assert_true(replica_find_lease(net->nodes[0].replica, net_clock(net, 0), "lease", &record));
+    // One of them loses its memory: now there is a witness less than grants need.
+    net_crash(net, 1, true, 0);
+    net_start(net, 1);
+    net_settle(net);
+    assert_true(net_is_serving(net, 0));
+    assert_false(replica_find_lease(net->nodes[0].replica, net_clock(net, 0), "lease", &record));
+    net_free(net);
+}
+
 static void nothing_is_adopted_while_the_file_cannot_be_written(void **state)
 {
     (void)state;
@@ -447,6 +477,7 @@ int main(void)
         cmocka_unit_test(tail_that_nobody_confirmed_leaves_no_file),
         cmocka_unit_test(confirmed_end_of_a_common_epoch_is_set_aside),
         cmocka_unit_test(half_that_was_not_expected_is_set_aside_and_its_leases_are_unknown),
+        cmocka_unit_test(same_members_of_a_forced_quorum_keep_their_leases),
         cmocka_unit_test(nothing_is_adopted_while_the_file_cannot_be_written),
         cmocka_unit_test(power_cut_after_setting_aside_sets_aside_again),
         cmocka_unit_test(empty_node_begins_no_store_by_force),
