@@ -5,6 +5,7 @@
 #include <errno.h>
 #include <string.h>
 
+#include "cli/group_view.h"
 #include "cli/session.h"
 #include "common/base/arena.h"
 #include "common/base/error.h"
@@ -13,6 +14,7 @@
 #include "common/model/lrm_status.h"
 #include "common/model/manager_status.h"
 #include "common/model/resources.h"
+#include "common/model/rules.h"
 #include "common/model/service.h"
 #include "common/model/sid.h"
 #include "common/model/store_keys.h"
@@ -161,6 +163,27 @@ static int view_parse_options(struct view_reader *reader, const char *name,
     return options_parse(reader->arena, entry->value, &reader->view->options, err);
 }
 
+// What cannot be read of the rules is told where rules are shown.
+static int view_parse_rules(struct view_reader *reader, const char *name,
+                            const struct store_entry *entry, struct error *err)
+{
+    struct rule_set set;
+    size_t length = strlen(GROUP_VIEW_RULE_PREFIX);
+    (void)name;
+    int r = rule_set_parse(reader->arena, entry->value, entry->size_bytes, &set, err);
+    for (size_t i = 0; r == 0 && i < set.rules.count; i++) {
+        const struct rule *rule = set.rules.entries[i].value;
+        if (rule->type != RULE_TYPE_NODE_AFFINITY ||
+            strncmp(rule->id, GROUP_VIEW_RULE_PREFIX, length) != 0) {
+            continue;
+        }
+        map_each (e, &rule->resources) {
+            map_put(&reader->view->groups, e->key, arena_strdup(reader->arena, rule->id + length));
+        }
+    }
+    return r;
+}
+
 int cluster_view_read(struct arena *arena, const struct session *session, struct cluster_view *ret,
                       struct error *err)
 {
@@ -176,6 +199,7 @@ int cluster_view_read(struct arena *arena, const struct session *session, struct
         {STORE_KEY_MANAGER_STATUS, view_parse_manager},
         {STORE_KEY_LIVE_MASTER, view_parse_master},
         {STORE_KEY_DATACENTER, view_parse_options},
+        {STORE_KEY_RULES, view_parse_rules},
     };
     struct cluster_view *view = arena_new_of(arena, struct cluster_view);
     struct view_reader reader = {.arena = arena, .session = session, .view = view};
@@ -187,6 +211,7 @@ int cluster_view_read(struct arena *arena, const struct session *session, struct
     map_init_arena(&view->texts, arena);
     map_init_arena(&view->services, arena);
     map_init_arena(&view->guests, arena);
+    map_init_arena(&view->groups, arena);
     map_init_arena(&view->lrms, arena);
     for (size_t i = 0; i < ARRAY_SIZE(parts); i++) {
         int r = view_read(&reader, parts[i].prefix, parts[i].parse, err);

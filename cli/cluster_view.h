@@ -23,7 +23,9 @@ struct cluster_view {
     struct map texts;     // sid → const char *, the resource's section as it is stored
     struct map services;  // sid → struct service *
     struct map guests;    // sid → struct guest *
-    struct map lrms;      // node → struct lrm_status *, with its results
+    // sid → const char *: the group it is in, where a rule stands for one (cli/group_view.h)
+    struct map groups;
+    struct map lrms;                      // node → struct lrm_status *, with its results
     const struct manager_status *manager; // never NULL
     const char *master;                   // NULL: none known
     bool has_master_timestamp;

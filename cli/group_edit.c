@@ -161,8 +161,27 @@ static int group_unset_one(struct group *group, const char *key, struct error *e
     return 0;
 }
 
-static int group_apply(struct arena *arena, const struct session *session, struct group *group,
-                       const struct group_request *request, struct error *err)
+int group_unset(struct arena *arena, struct group *group, const struct group_request *request,
+                struct error *err)
+{
+    struct parse_words unset = {0};
+    if (request->unset != NULL) {
+        unset = parse_list(arena, request->unset);
+    }
+    for (size_t i = 0; i < unset.count; i++) {
+        int r =
+            map_has(&request->set, unset.words[i])
+                ? error_set(err, -EINVAL, "'%s' cannot be set and deleted at once", unset.words[i])
+                : group_unset_one(group, unset.words[i], err);
+        if (r < 0) {
+            return error_prefix(err, "group '%s'", group->id);
+        }
+    }
+    return 0;
+}
+
+int group_apply(struct arena *arena, const struct session *session, struct group *group,
+                const struct group_request *request, struct error *err)
 {
     int r = 0;
     map_each (e, &request->set) {
@@ -219,19 +238,10 @@ int group_change(struct arena *arena, const struct session *session, const char 
         return error_set(err, -ESTALE,
                          "the groups were changed since their digest was read: try again");
     }
-    struct parse_words unset = {0};
-    if (request->unset != NULL) {
-        unset = parse_list(arena, request->unset);
+    r = group_unset(arena, group, request, err);
+    if (r == 0) {
+        r = group_apply(arena, session, group, request, err);
     }
-    for (size_t i = 0; i < unset.count; i++) {
-        r = map_has(&request->set, unset.words[i])
-                ? error_set(err, -EINVAL, "'%s' cannot be set and deleted at once", unset.words[i])
-                : group_unset_one(group, unset.words[i], err);
-        if (r < 0) {
-            return error_prefix(err, "group '%s'", id);
-        }
-    }
-    r = group_apply(arena, session, group, request, err);
     return r < 0 ? r : group_write(session, &edit, err);
 }
 

@@ -8,6 +8,7 @@
 
 struct arena;
 struct error;
+struct group;
 struct group_set;
 struct session;
 
@@ -36,3 +37,10 @@ int group_change(struct arena *arena, const struct session *session, const char 
 // -ENOENT; -EBUSY: a resource names it.
 int group_remove(struct arena *arena, const struct session *session, const char *id,
                  struct error *err) WARN_UNUSED;
+
+// Parts of the above, for whoever keeps groups elsewhere (group_view.h): the options of the request
+// that return to their defaults, and those that are set. -EINVAL, -ENOENT: no such node.
+int group_unset(struct arena *arena, struct group *group, const struct group_request *request,
+                struct error *err) WARN_UNUSED;
+int group_apply(struct arena *arena, const struct session *session, struct group *group,
+                const struct group_request *request, struct error *err) WARN_UNUSED;

@@ -7,22 +7,21 @@
 
 #include "cli/cluster_view.h"
 #include "cli/command_line.h"
+#include "cli/guest_container.h"
 #include "cli/guest_machine.h"
+#include "cli/guest_record.h"
 #include "cli/guest_template.h"
 #include "cli/guest_tool.h"
+#include "cli/guest_volumes.h"
 #include "cli/resource_edit.h"
 #include "cli/tool_context.h"
 #include "common/base/arena.h"
 #include "common/base/error.h"
 #include "common/base/parse.h"
-#include "common/host/file.h"
-#include "common/host/paths.h"
 #include "common/model/guest.h"
 #include "common/model/sid.h"
-#include "common/model/storage.h"
 #include "common/model/store_keys.h"
 #include "common/port/store.h"
-#include "lrm/agents/agents.h"
 #include "lrm/agents/ct_config.h"
 #include "lrm/agents/volume.h"
 
@@ -49,46 +48,6 @@ static void guest_read_options(struct cli *cli, struct guest *guest)
     }
 }
 
-static int guest_check_definition(const struct guest *guest, struct error *err)
-{
-    const struct agent_type *type = agents_find_of(guest->sid);
-    return type != NULL && type->check_definition != NULL
-               ? type->check_definition(guest, err)
-               : error_set(err, -ENOTSUP, "'%s': there are no guests of this type", guest->sid);
-}
-
-static int guest_write(struct cli *cli, const struct tool_context *context,
-                       const struct guest *guest, uint64_t expect, struct error *err)
-{
-    const char *value = guest_format(cli->arena, guest);
-    struct store_op op = {.key = arena_printf(cli->arena, STORE_PREFIX_GUEST "%s", guest->sid),
-                          .value = value,
-                          .size_bytes = strlen(value),
-                          .expect = expect};
-    return session_write(&context->session, arena_printf(cli->arena, "guest '%s'", guest->sid), &op,
-                         1, err);
-}
-
-// Numbers are shared by all types, since every tool accepts the bare number.
-static int guest_check_free(struct cli *cli, const struct tool_context *context, const char *sid,
-                            struct error *err)
-{
-    static const char *const types[] = {"ct", "vm"};
-    const char *type = sid_type(cli->arena, sid);
-    if (strcmp(type, "ct") != 0 && strcmp(type, "vm") != 0) {
-        return error_set(
-            err, -EINVAL,
-            "'%s': only containers (ct:<number>) and machines (vm:<number>) can be created", sid);
-    }
-    for (size_t i = 0; i < ARRAY_SIZE(types); i++) {
-        const char *other = arena_printf(cli->arena, "%s:%s", types[i], sid_name(sid));
-        if (map_has(&context->view.guests, other)) {
-            return error_set(err, -EEXIST, "guest '%s' exists already", other);
-        }
-    }
-    return 0;
-}
-
 static int guest_check_folder(const char *what, const char *path, struct error *err)
 {
     struct stat st;
@@ -98,25 +57,6 @@ static int guest_check_folder(const char *what, const char *path, struct error *
     }
     return S_ISDIR(st.st_mode) ? 0
                                : error_set(err, -ENOTDIR, "%s: '%s' is not a folder", what, path);
-}
-
-// The storage's folder must be there: one that is missing is most likely not mounted. Only the
-// node's own default is made.
-static int guest_check_storage(struct cli *cli, const struct tool_context *context, const char *id,
-                               struct error *err)
-{
-    struct storage *storage = NULL;
-    int r = volume_find_storage(cli->arena, context->session.store, id, &storage, err);
-    if (r == 0 && strcmp(id, STORAGE_LOCAL) == 0) {
-        r = file_make_directory(paths_state_dir(), 0755, err);
-        if (r == 0) {
-            r = file_make_directory(storage->path, 0711, err);
-        }
-    }
-    if (r < 0) {
-        return r;
-    }
-    return guest_check_folder(arena_printf(cli->arena, "storage '%s'", id), storage->path, err);
 }
 
 // Decides where the root file system is to be, and makes it when a template is wanted.
@@ -131,7 +71,7 @@ static int guest_make_rootfs(struct cli *cli, const struct tool_context *context
     if (rootfs == NULL) {
         const char *storage = cli_text(cli, "storage");
         rootfs = arena_printf(cli->arena, "%s:ct-%s", storage, sid_name(guest->sid));
-        r = guest_check_storage(cli, context, storage, err);
+        r = guest_volumes_check_storage(cli, context, storage, err);
     }
     map_put(&guest->config, "rootfs", arena_strdup(cli->arena, rootfs));
     if (make && !map_has(&guest->config, "halt-signal")) {
@@ -142,13 +82,21 @@ static int guest_make_rootfs(struct cli *cli, const struct tool_context *context
         r = ct_config_check(guest, err);
     }
     if (r == 0) {
-        r = volume_resolve(cli->arena, context->session.store, rootfs, &path, &shared, err);
+        const char *volume = arena_memdup(cli->arena, rootfs, strcspn(rootfs, ","));
+        r = volume_resolve(cli->arena, context->session.store, volume, &path, &shared, err);
     }
     if (r == 0 && !make) {
         r = guest_check_folder("rootfs", path, err);
     }
     if (r == 0 && make) {
         r = guest_template_make(path, err);
+    }
+    if (r < 0) {
+        return r;
+    }
+    r = guest_container_make(cli, context, guest, err);
+    if (r < 0 && make && guest_template_remove(path, NULL) < 0) {
+        return error_prefix(err, "'%s' stays behind", path);
     }
     if (r == 0) {
         *ret_made = make;
@@ -171,9 +119,10 @@ static int guest_remove_rootfs(struct cli *cli, const struct tool_context *conte
                                const struct guest *guest, struct error *err)
 {
     const char *rootfs = map_find(&guest->config, "rootfs");
+    const char *volume = arena_memdup(cli->arena, rootfs, strcspn(rootfs, ","));
     const char *path = NULL;
     bool shared = false;
-    int r = volume_resolve(cli->arena, context->session.store, rootfs, &path, &shared, err);
+    int r = volume_resolve(cli->arena, context->session.store, volume, &path, &shared, err);
     return r < 0 ? r : guest_template_remove(path, err);
 }
 
@@ -184,8 +133,11 @@ static int guest_remove_volumes(struct cli *cli, const struct tool_context *cont
     if (guest_is_machine(guest)) {
         return guest_machine_remove(cli, context, guest, err);
     }
+    int r = guest_container_remove(cli, context, guest, NULL, err);
     // Files that we did not put onto a storage are not ours to remove.
-    return rootfs != NULL && rootfs[0] != '/' ? guest_remove_rootfs(cli, context, guest, err) : 0;
+    return r == 0 && rootfs != NULL && rootfs[0] != '/'
+               ? guest_remove_rootfs(cli, context, guest, err)
+               : r;
 }
 
 // Its root file system, or the images of its disks.
@@ -205,7 +157,8 @@ static int guest_unmake(struct cli *cli, const struct tool_context *context,
     if (guest_is_machine(guest)) {
         return guest_machine_remove_new(cli, context, guest, wanted, NULL);
     }
-    return made ? guest_remove_rootfs(cli, context, guest, NULL) : 0;
+    int r = guest_container_remove(cli, context, guest, wanted, NULL);
+    return r == 0 && made ? guest_remove_rootfs(cli, context, guest, NULL) : r;
 }
 
 int guest_create(struct cli *cli, struct error *err)
@@ -224,7 +177,7 @@ int guest_create(struct cli *cli, struct error *err)
         r = session_need_quorum(&context.session, err);
     }
     if (r == 0) {
-        r = guest_check_free(cli, &context, sid, err);
+        r = guest_record_check_free(cli, &context, sid, err);
     }
     if (r < 0) {
         return r;
@@ -236,29 +189,12 @@ int guest_create(struct cli *cli, struct error *err)
     if (r < 0) {
         return r;
     }
-    r = guest_write(cli, &context, guest, STORE_ABSENT, err);
+    r = guest_record_write(cli, &context, guest, STORE_ABSENT, err);
     // When it is not known whether it was defined, its files must stay.
     if (r < 0 && r != -ETIMEDOUT && guest_unmake(cli, &context, guest, wanted, made) < 0) {
         return error_prefix(err, "its files stay behind");
     }
     return r;
-}
-
-// Reads the guest as it is now, for a change of it.
-static int guest_read_now(struct cli *cli, const struct tool_context *context, const char *sid,
-                          struct guest **ret, uint64_t *ret_version, struct error *err)
-{
-    struct session_value value;
-    const char *key = arena_printf(cli->arena, STORE_PREFIX_GUEST "%s", sid);
-    int r = session_read(cli->arena, &context->session, key, &value, err);
-    if (r < 0) {
-        return r;
-    }
-    if (value.text == NULL) {
-        return error_set(err, -ENOENT, "guest '%s' does not exist", sid);
-    }
-    *ret_version = value.version;
-    return guest_parse(cli->arena, value.text, value.size_bytes, ret, err);
 }
 
 static int guest_open_edit(struct cli *cli, struct tool_context *context, struct guest **ret,
@@ -272,7 +208,7 @@ static int guest_open_edit(struct cli *cli, struct tool_context *context, struct
     if (r == 0) {
         r = guest_find(cli, context, &seen, err);
     }
-    return r < 0 ? r : guest_read_now(cli, context, seen->sid, ret, ret_version, err);
+    return r < 0 ? r : guest_record_read(cli, context, seen->sid, ret, ret_version, err);
 }
 
 int guest_set(struct cli *cli, struct error *err)
@@ -294,15 +230,12 @@ int guest_set(struct cli *cli, struct error *err)
         }
     }
     guest_read_options(cli, guest);
-    if (!guest_is_machine(guest)) {
-        r = guest_check_definition(guest, err);
-        return r < 0 ? r : guest_write(cli, &context, guest, version, err);
-    }
     const struct guest *wanted = guest_clone(cli->arena, guest);
-    r = guest_machine_make(cli, &context, guest, err);
+    r = guest_is_machine(guest) ? guest_machine_make(cli, &context, guest, err)
+                                : guest_container_make(cli, &context, guest, err);
     if (r == 0) {
-        r = guest_write(cli, &context, guest, version, err);
-        if (r < 0 && r != -ETIMEDOUT && guest_unmake(cli, &context, guest, wanted, true) < 0) {
+        r = guest_record_write(cli, &context, guest, version, err);
+        if (r < 0 && r != -ETIMEDOUT && guest_unmake(cli, &context, guest, wanted, false) < 0) {
             return error_prefix(err, "its files stay behind");
         }
     }
@@ -319,16 +252,22 @@ int guest_unlock(struct cli *cli, struct error *err)
         return r;
     }
     guest->lock = NULL;
-    return guest_write(cli, &context, guest, version, err);
+    return guest_record_write(cli, &context, guest, version, err);
 }
 
 static int guest_check_destroyable(struct cli *cli, const struct tool_context *context,
                                    const struct guest *guest, struct error *err)
 {
+    const char *protection = map_find(&guest->config, "protection");
     bool running = false;
+    bool protected = false;
     int r = guest_check_here(context, guest, err);
     if (r < 0) {
         return r;
+    }
+    if (protection != NULL && parse_bool(protection, &protected) == 0 && protected) {
+        return error_set(err, -EPERM, "guest '%s' is protected: set protection to 0 first",
+                         guest->sid);
     }
     if (map_has(&context->view.resources, guest->sid) && !cli_bool(cli, "purge")) {
         return error_set(err, -EBUSY,
@@ -345,9 +284,14 @@ static int guest_check_destroyable(struct cli *cli, const struct tool_context *c
 int guest_destroy(struct cli *cli, struct error *err)
 {
     struct tool_context context CLEANUP(tool_context_close) = {0};
+    int lock CLEANUP(guest_record_unlock) = -1;
     struct guest *guest = NULL;
     uint64_t version = 0;
     int r = guest_open_edit(cli, &context, &guest, &version, err);
+    if (r == 0) {
+        lock = guest_record_lock(cli, guest->sid, err);
+        r = lock < 0 ? lock : 0;
+    }
     if (r == 0) {
         r = guest_check_destroyable(cli, &context, guest, err);
     }
@@ -358,13 +302,13 @@ int guest_destroy(struct cli *cli, struct error *err)
     // From here on nobody starts it; one that was just being started is ended and proved gone.
     if (r == 0) {
         guest->lock = "destroy";
-        r = guest_write(cli, &context, guest, version, err);
+        r = guest_record_write(cli, &context, guest, version, err);
     }
     if (r == 0) {
         r = guest_make_stop(&context, guest, 0, err);
     }
     if (r == 0) {
-        r = guest_read_now(cli, &context, guest->sid, &guest, &version, err);
+        r = guest_record_read(cli, &context, guest->sid, &guest, &version, err);
     }
     if (r < 0) {
         return r;

@@ -4,6 +4,7 @@
 
 #include "cli/cluster_view.h"
 #include "cli/command_line.h"
+#include "cli/guest_facts.h"
 #include "cli/guest_tool.h"
 #include "cli/status_rows.h"
 #include "cli/tool_context.h"
@@ -11,27 +12,19 @@
 #include "common/base/error.h"
 #include "common/base/json.h"
 #include "common/model/guest.h"
-#include "common/model/service.h"
 
 // What is known of a guest from here: of those on this node the truth, of others what the manager
 // knows.
 static const char *guest_state(const struct tool_context *context, const struct guest *guest)
 {
-    const struct service *service = map_find(&context->view.services, guest->sid);
     bool running = false;
-    if (strcmp(guest->node, context->session.node) == 0) {
-        if (guest_is_running(context, guest, &running, NULL) < 0) {
-            return "unknown";
-        }
-        return running ? "running" : "stopped";
+    if (strcmp(guest->node, context->session.node) != 0) {
+        return guest_known_state(&context->view, guest);
     }
-    if (service == NULL || strcmp(service->node, guest->node) != 0) {
+    if (guest_is_running(context, guest, &running, NULL) < 0) {
         return "unknown";
     }
-    if (service->state == SVC_STATE_STARTED && service->running) {
-        return "running";
-    }
-    return service->state == SVC_STATE_STOPPED ? "stopped" : "unknown";
+    return running ? "running" : "stopped";
 }
 
 static struct json *guest_row(struct cli *cli, const struct tool_context *context,

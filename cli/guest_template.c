@@ -70,6 +70,31 @@ static const struct template_file template_files[] = {
      "\tif [ -x \"$script\" ]; then \"$script\" stop; fi\n"
      "done\n",
      0755},
+    {"etc/init.d/S10dhcp",
+     "#!/bin/sh\n"
+     "# Asks for addresses for the interfaces whose definition says ip=dhcp.\n"
+     "[ \"$1\" = start ] || exit 0\n"
+     "IFS=,\n"
+     "for interface in $HA_DHCP; do\n"
+     "\tudhcpc -i \"$interface\" -b -t 3 -T 1 -s /etc/udhcpc.script >/dev/null 2>&1\n"
+     "done\n",
+     0755},
+    {"etc/udhcpc.script",
+     "#!/bin/sh\n"
+     "# Carries out what udhcpc was told. A resolv.conf of somebody else stays.\n"
+     "ip address flush dev \"$interface\"\n"
+     "ip link set \"$interface\" up\n"
+     "case $1 in bound | renew) ;; *) exit 0 ;; esac\n"
+     "ip address add \"$ip/$mask\" dev \"$interface\"\n"
+     "for gateway in $router; do\n"
+     "\tip route add default via \"$gateway\" dev \"$interface\"\n"
+     "\tbreak\n"
+     "done\n"
+     "[ ! -e /etc/resolv.conf ] || grep -q '^# from udhcpc' /etc/resolv.conf || exit 0\n"
+     "echo '# from udhcpc' >/etc/resolv.conf\n"
+     "[ -z \"$domain\" ] || echo \"search $domain\" >>/etc/resolv.conf\n"
+     "for server in $dns; do echo \"nameserver $server\" >>/etc/resolv.conf; done\n",
+     0755},
     {"etc/passwd", "root:x:0:0:root:/root:/bin/sh\n", 0644},
     {"etc/group", "root:x:0:\n", 0644},
     {"etc/hosts", "127.0.0.1\tlocalhost\n::1\tlocalhost\n", 0644},

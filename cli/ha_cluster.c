@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "cli/command_line.h"
+#include "cli/ha_cluster_access.h"
 #include "cli/ha_cluster_fence.h"
 #include "common/base/arena.h"
 #include "common/base/error.h"
@@ -319,8 +320,9 @@ static const struct cli_command commands[] = {
      .run = ha_cluster_timing_set},
     {.name = "backup",
      .about = "write the store, corosync.conf and the key to a file",
-     .more = "The file holds the cluster's key and the secrets of its fence devices: treat it as\n"
-             "a password. It is written whole or not at all, readable by root only.",
+     .more =
+         "The file holds the cluster's key, the secrets of its fence devices and of its users:\n"
+         "treat it as a password. It is written whole or not at all, readable by root only.",
      .params = backup_params,
      .run = ha_cluster_backup},
     {.name = "backup show",
@@ -329,13 +331,14 @@ static const struct cli_command commands[] = {
      .output = true,
      .run = ha_cluster_backup_show},
     {.name = "restore",
-     .about = "bring resources, rules, options, guests, storages and fence devices back",
+     .about = "bring resources, rules, options, guests, storages, fence devices and users back",
      .more = "Guests that exist keep their node. Records of services, the manager's status and\n"
              "the configuration of Corosync are not restored. It may be run again when it was\n"
              "interrupted.",
      .params = restore_params,
      .run = ha_cluster_restore},
     HA_CLUSTER_FENCE_COMMANDS,
+    HA_CLUSTER_ACCESS_COMMANDS,
     {.name = NULL},
 };
 

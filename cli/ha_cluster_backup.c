@@ -186,8 +186,8 @@ int ha_cluster_backup(struct cli *cli, struct error *err)
         cli_printf(cli, "%zu keys and %zu files in '%s'\n", backup.entries_count,
                    backup.files_count, path);
         cli_warn(cli,
-                 "'%s' has the cluster's key and the secrets of its fence devices: keep it "
-                 "as a password",
+                 "'%s' has the cluster's key and the secrets of its fence devices and users: "
+                 "keep it as a password",
                  path);
     }
     return r;

@@ -174,7 +174,8 @@ static int forget(struct cli *cli, const struct session *session, const char *no
 {
     static const char *const prefixes[] = {
         STORE_PREFIX_LRM,          STORE_PREFIX_NODE_VERSION, STORE_PREFIX_LIVE_COROSYNC,
-        STORE_PREFIX_LIVE_PROFILE, STORE_PREFIX_LIVE_CHECK,
+        STORE_PREFIX_LIVE_PROFILE, STORE_PREFIX_LIVE_CHECK,   STORE_PREFIX_LOAD,
+        STORE_PREFIX_LIVE_NODE,    STORE_PREFIX_LIVE_STORAGE, STORE_PREFIX_LIVE_API,
     };
     const char *results_prefix = arena_printf(cli->arena, STORE_PREFIX_RESULT "%s/", node);
     struct store_entries results = {0};

@@ -10,6 +10,7 @@
 #include "cli/ha_cluster.h"
 #include "cli/inquiry.h"
 #include "cli/session.h"
+#include "cli/timing_document.h"
 #include "common/base/arena.h"
 #include "common/base/error.h"
 #include "common/base/json.h"
@@ -19,31 +20,6 @@
 #include "common/port/membership.h"
 
 // ---- What the nodes measured.
-
-// The numbers of a node's "timing" document (cluster/node_facts.c); absent ones stay 0.
-static void facts_read(const struct json *node, struct timing_facts *ret)
-{
-    const struct json *timing = json_find(node, "timing");
-    const struct json *watchdog = json_find(node, "watchdog");
-    struct timing_facts facts = {0};
-    if (timing != NULL) {
-        ignore_result(json_get_int_if(timing, "token_ms", 0, INT32_MAX, &facts.token_ms, NULL));
-        ignore_result(
-            json_get_int_if(timing, "consensus_ms", 0, INT32_MAX, &facts.consensus_ms, NULL));
-    }
-    if (watchdog != NULL) {
-        ignore_result(
-            json_get_int_if(watchdog, "timeout_ms", 0, INT32_MAX, &facts.watchdog_ms, NULL));
-    }
-    const struct json *links = json_find(node, "links");
-    for (size_t i = 0; links != NULL && links->type == JSON_TYPE_ARRAY && i < links->count; i++) {
-        int64_t latency_us = 0;
-        ignore_result(
-            json_get_int_if(links->items[i], "latency_us", 0, INT32_MAX, &latency_us, NULL));
-        facts.latency_us = latency_us > facts.latency_us ? latency_us : facts.latency_us;
-    }
-    *ret = facts;
-}
 
 struct measured {
     struct map nodes; // node → struct json *, what it answered
@@ -86,7 +62,7 @@ static bool measure(struct arena *arena, struct measured *ret, struct error *err
     ret->count = done ? members.count : 0;
     map_each (e, &ret->nodes) {
         struct timing_facts facts;
-        facts_read(e->value, &facts);
+        timing_document_facts(e->value, &facts);
         worst_take(&ret->worst, &facts);
     }
     ret->worst.nodes_count = (int64_t)ret->count;
@@ -94,33 +70,6 @@ static bool measure(struct arena *arena, struct measured *ret, struct error *err
 }
 
 // ---- Showing.
-
-static struct json *timing_document(struct arena *arena, const struct timing *timing)
-{
-    struct error why = {0};
-    bool safe = timing_check(timing, &why) == 0;
-    struct json *object = json_new_object(arena);
-    json_put_string(object, "profile", timing_profile_to_string(timing->profile));
-    json_put_bool(object, "safe", safe);
-    json_put_string(object, "reason", safe ? NULL : why.text);
-    json_put_int(object, "token_ms", timing->token_ms);
-    json_put_int(object, "consensus_ms", timing->consensus_ms);
-    json_put_int(object, "commit_ms", timing->commit_ms);
-    json_put_int(object, "authority_ms", timing->authority_ms);
-    json_put_int(object, "watchdog_ms", timing->watchdog_ms);
-    json_put_int(object, "granularity_ms", timing->granularity_ms);
-    json_put_int(object, "reset_ms", timing->reset_ms);
-    json_put_int(object, "lease_ms", timing->lease_ms);
-    json_put_int(object, "renew_ms", timing->renew_ms);
-    json_put_int(object, "worst_failover_ms", timing_worst_failover_ms(timing));
-    json_put_int(object, "blackout_ms", timing_blackout_ms(timing));
-    json_put_int(object, "lease_margin_ms", timing->lease_ms - timing_lease_needed_ms(timing));
-    json_put_int(object, "authority_margin_ms",
-                 timing->authority_ms - timing_authority_needed_ms(timing));
-    json_put_string(object, "lease_rule", timing_lease_rule(arena, timing));
-    json_put_string(object, "authority_rule", timing_authority_rule(arena, timing));
-    return object;
-}
 
 static void print_numbers(struct cli *cli, const struct timing *timing, const struct json *document)
 {
@@ -158,7 +107,7 @@ static void print_numbers(struct cli *cli, const struct timing *timing, const st
 static void print_node(struct cli *cli, const char *node, const struct json *answer)
 {
     struct timing_facts facts;
-    facts_read(answer, &facts);
+    timing_document_facts(answer, &facts);
     const struct json *watchdog = json_find(answer, "watchdog");
     const struct json *timing = json_find(answer, "timing");
     const char *device = watchdog != NULL ? json_find_string(watchdog, "device") : NULL;
@@ -176,7 +125,7 @@ static struct json *nodes_document(struct arena *arena, const struct measured *m
     struct json *nodes = json_new_object(arena);
     map_each (e, &measured->nodes) {
         struct timing_facts facts;
-        facts_read(e->value, &facts);
+        timing_document_facts(e->value, &facts);
         struct json *node = json_new_object(arena);
         json_put_int(node, "token_ms", facts.token_ms);
         json_put_int(node, "consensus_ms", facts.consensus_ms);

@@ -52,7 +52,8 @@ static const char *const templates[] = {GUEST_TEMPLATE_BUSYBOX, NULL};
         {.name = "net0",                                                                           \
          .numbered = true,                                                                         \
          .value = "model",                                                                         \
-         .about = "vm: net0 to net31, such as virtio,bridge=vmbr0"},                               \
+         .about = "net0 to net31: vm: such as virtio,bridge=vmbr0; ct: such as "                   \
+                  "bridge=vmbr0,ip=10.0.0.5/24"},                                                  \
         {.name = "boot", .value = "order", .about = "vm: such as order=scsi0;net0"},               \
         {.name = "kernel", .value = "path", .about = "vm: boots this kernel"},                     \
         {.name = "initrd", .value = "path", .about = "vm: with this initial file system"},         \
@@ -65,15 +66,39 @@ static const char *const templates[] = {GUEST_TEMPLATE_BUSYBOX, NULL};
         {.name = "vga", .value = "type", .about = "vm: std (default), none, …"},                   \
         {.name = "scsihw", .value = "type", .about = "vm: virtio-scsi-pci (default) or lsi"},      \
         {.name = "serial0", .value = "socket", .about = "vm: a serial port"},                      \
-        {.name = "agent", .type = CLI_TYPE_BOOL, .about = "vm: QEMU's guest agent runs inside"},   \
+        {.name = "agent", .value = "0|1", .about = "vm: QEMU's guest agent runs inside"},          \
         {.name = "args", .value = "words", .about = "vm: further options of QEMU"},                \
         {.name = "uuid", .about = "vm: its identity (default: random)"},                           \
-        {.name = "onboot", .type = CLI_TYPE_BOOL, .about = "vm: accepted; HA decides what runs"},  \
+        {.name = "onboot", .type = CLI_TYPE_BOOL, .about = "accepted; HA decides what runs"},      \
         {.name = "migrate_downtime",                                                               \
          .value = "seconds",                                                                       \
          .about = "vm: how long a live move may stop it (default: 0.3)"},                          \
     {                                                                                              \
         .name = "migrate_speed", .value = "MiB/s", .about = "vm: bandwidth of a live move"         \
+    }
+
+#define PARAMS_CONTAINER                                                                           \
+    {.name = "mp0",                                                                                \
+     .numbered = true,                                                                             \
+     .value = "volume",                                                                            \
+     .about = "ct: mp0 to mp255, such as shared:data,mp=/data; STORAGE:GiB makes a folder"},       \
+        {.name = "swap", .value = "MiB", .about = "ct: limit of its swap space, with memory"},     \
+        {.name = "cpulimit",                                                                       \
+         .value = "N",                                                                             \
+         .about = "ct: limit of its processor time, such as 0.5"},                                 \
+        {.name = "cpuunits", .value = "N", .about = "ct: its weight when processors are scarce"},  \
+        {.name = "features", .value = "list", .about = "ct: such as nesting=1,fuse=1"},            \
+        {.name = "nameserver", .value = "list", .about = "ct: what its resolver asks"},            \
+        {.name = "searchdomain", .value = "list", .about = "ct: and looks in"},                    \
+        {.name = "unprivileged",                                                                   \
+         .type = CLI_TYPE_BOOL,                                                                    \
+         .about = "ct: its root is a user without rights on the node"},                            \
+        {.name = "arch", .about = "ct: its architecture, such as amd64 or i386"},                  \
+        {.name = "protection", .type = CLI_TYPE_BOOL, .about = "it cannot be destroyed"},          \
+        {.name = "ostype", .about = "kept, without effect"},                                       \
+        {.name = "startup", .about = "kept, without effect"},                                      \
+    {                                                                                              \
+        .name = "tags", .value = "list", .about = "kept, without effect"                           \
     }
 
 #define PARAMS_GUEST                                                                               \
@@ -107,33 +132,119 @@ static const struct cli_param params_create[] = {
      .fallback = STORAGE_LOCAL,
      .about = "where its root file system is made"},
     {.name = "rootfs",
-     .check = storage_check_path,
-     .value = "path",
-     .about = "use this root file system, the same on all nodes"},
+     .value = "volume",
+     .about = "use this root file system: STORAGE:VOLUME, or a path that is the same on all nodes"},
     PARAMS_GUEST,
+    PARAMS_CONTAINER,
     PARAMS_MACHINE,
     PARAM_END,
 };
 
 static const struct cli_param params_set[] = {
-    PARAM_SID,      PARAMS_GUEST,
-    PARAMS_MACHINE, {.name = "delete", .value = "list", .about = "options to take away"},
+    PARAM_SID,
+    PARAMS_GUEST,
+    PARAMS_CONTAINER,
+    PARAMS_MACHINE,
+    {.name = "delete", .value = "list", .about = "options to take away"},
     PARAM_END,
 };
 
 static const struct cli_param params_sid[] = {PARAM_SID, PARAM_END};
+
+#define PARAM_WAIT                                                                                 \
+    {                                                                                              \
+        .name = "wait", .type = CLI_TYPE_BOOL,                                                     \
+        .about = "under HA: wait until the master has answered"                                    \
+    }
 
 static const struct cli_param params_stop[] = {
     PARAM_SID,
     {.name = "timeout",
      .type = CLI_TYPE_INT,
      .max = INT32_MAX,
+     .fallback = "0",
+     .value = "seconds",
+     .about = "ask it to end first, and so long"},
+    PARAM_WAIT,
+    PARAM_END,
+};
+
+static const struct cli_param params_shutdown[] = {
+    PARAM_SID,
+    {.name = "timeout",
+     .type = CLI_TYPE_INT,
+     .min = 1,
+     .max = INT32_MAX,
      .fallback = "60",
      .value = "seconds",
-     .about = "for a graceful stop before a hard one"},
-    {.name = "wait",
+     .about = "then it is stopped hard"},
+    PARAM_WAIT,
+    PARAM_END,
+};
+
+static const struct cli_param params_reboot[] = {
+    PARAM_SID,
+    {.name = "timeout",
+     .type = CLI_TYPE_INT,
+     .min = 1,
+     .max = INT32_MAX,
+     .fallback = "60",
+     .value = "seconds",
+     .about = "then it is stopped hard, or under HA goes on"},
+    PARAM_END,
+};
+
+#define PARAM_NODE                                                                                 \
+    {                                                                                              \
+        .name = "node", .positional = true, .required = true, .about = "where to"                  \
+    }
+
+static const struct cli_param params_migrate[] = {
+    PARAM_SID,
+    PARAM_NODE,
+    {.name = "online",
      .type = CLI_TYPE_BOOL,
-     .about = "under HA: wait until the master has answered"},
+     .about = "accepted: a machine under HA always moves while it runs"},
+    PARAM_WAIT,
+    PARAM_END,
+};
+
+static const struct cli_param params_relocate[] = {PARAM_SID, PARAM_NODE, PARAM_WAIT, PARAM_END};
+
+static const struct cli_param params_clone[] = {
+    PARAM_SID,
+    {.name = "newid",
+     .positional = true,
+     .required = true,
+     .about = "number of the new guest, or ct:101"},
+    {.name = "name", .about = "its name"},
+    {.name = "storage",
+     .check = config_id_check,
+     .about = "where its volumes will be (default: where those of the original are)"},
+    PARAM_END,
+};
+
+static const struct cli_param params_import[] = {
+    {.name = "file", .positional = true, .required = true, .about = "such as /path/100.conf"},
+    {.name = "sid", .about = "what the guest will be called (default: by the file's name)"},
+    {.name = "node", .about = "where it is (default: this node)"},
+    {.name = "storage",
+     .value = "map",
+     .about = "what storages are called here: THERE=HERE, several separated by commas; a name "
+              "alone stands for all"},
+    {.name = "dry-run",
+     .type = CLI_TYPE_BOOL,
+     .about = "only show the definition that would come of it"},
+    PARAM_END,
+};
+
+static const struct cli_param params_exec[] = {
+    PARAM_SID,
+    {.name = "command",
+     .positional = true,
+     .required = true,
+     .many = true,
+     .about = "program and its arguments, behind --"},
     PARAM_END,
 };
 
@@ -144,7 +255,7 @@ static const struct cli_param params_destroy[] = {
 };
 
 static const char *const storage_types[] = {"dir", "nfs", NULL};
-static const char *const storage_losses[] = {"move", "keep", NULL};
+static const char *const storage_losses[] = {"move", "keep", "stop", NULL};
 
 #define PARAMS_STORAGE                                                                             \
     {.name = "path",                                                                               \
@@ -194,11 +305,19 @@ static const struct cli_command commands[] = {
      .about = "cancel a live move; the guest goes on where it is",
      .params = params_sid,
      .run = guest_cancel_move},
+    {.name = "clone",
+     .about = "a new guest with copies of a stopped one's volumes",
+     .params = params_clone,
+     .run = guest_clone_run},
     {.name = "config",
      .about = "show a guest's definition",
      .params = params_sid,
      .output = true,
      .run = guest_config},
+    {.name = "console",
+     .about = "a shell in a container, the serial port of a machine",
+     .params = params_sid,
+     .run = guest_console},
     {.name = "create",
      .about = "define a container or machine on this node and make its volumes",
      .params = params_create,
@@ -207,17 +326,44 @@ static const struct cli_command commands[] = {
      .about = "remove a stopped guest and its volumes",
      .params = params_destroy,
      .run = guest_destroy},
+    {.name = "exec",
+     .about = "run a program inside a guest; its exit status is passed on",
+     .params = params_exec,
+     .run = guest_exec},
+    {.name = "import",
+     .about = "define a guest by an existing configuration file",
+     .params = params_import,
+     .run = guest_import},
     {.name = "list", .about = "all guests", .output = true, .run = guest_list},
+    {.name = "migrate",
+     .about = "move a guest: under HA by asking the cluster, else it must be stopped",
+     .params = params_migrate,
+     .output = true,
+     .run = guest_migrate},
+    {.name = "reboot",
+     .about = "stop a guest gracefully and start it again, where it is",
+     .params = params_reboot,
+     .run = guest_reboot},
+    {.name = "relocate",
+     .about = "move a guest by stopping and starting it, likewise",
+     .params = params_relocate,
+     .output = true,
+     .run = guest_relocate},
     {.name = "set",
      .about = "change a guest's definition; it counts from the next start on",
      .params = params_set,
      .run = guest_set},
+    {.name = "shutdown",
+     .about = "ask a guest to end, and stop it after the time",
+     .params = params_shutdown,
+     .output = true,
+     .run = guest_shutdown},
     {.name = "start",
      .about = "start a guest: under HA by asking the cluster, else on this node",
      .params = params_sid,
      .run = guest_start},
     {.name = "stop",
-     .about = "stop a guest, likewise",
+     .about = "stop a guest at once, likewise",
      .params = params_stop,
      .output = true,
      .run = guest_stop},

@@ -72,7 +72,8 @@ static int check_probe(const char *value, struct error *err)
         {.name = "probe",                                                                          \
          .check = check_probe,                                                                     \
          .value = "probe",                                                                         \
-         .about = "how its health is asked: exec:/path args, tcp:host:port, http://host/path"},    \
+         .about =                                                                                  \
+             "how its health is asked: exec:/path args, tcp:host:port, http://host/path, agent"},  \
         {.name = "probe_interval",                                                                 \
          .type = CLI_TYPE_INT,                                                                     \
          .min = 1,                                                                                 \
@@ -97,6 +98,10 @@ static int check_probe(const char *value, struct error *err)
          .min = 1,                                                                                 \
          .max = RESOURCE_RESTART_WINDOW_MAX_S,                                                     \
          .about = "seconds (600)"},                                                                \
+        {.name = "retry_interval",                                                                 \
+         .type = CLI_TYPE_INT,                                                                     \
+         .max = RESOURCE_RETRY_INTERVAL_MAX_S,                                                     \
+         .about = "seconds after which it is tried again out of error (0: never)"},                \
     {                                                                                              \
         .name = "comment", .check = check_comment, .about = "free text"                            \
     }

@@ -7,22 +7,24 @@
 #include "cli/command_line.h"
 #include "cli/manager_tool.h"
 #include "cli/resource_edit.h"
+#include "cli/resource_json.h"
 #include "cli/tool_context.h"
 #include "common/base/arena.h"
-#include "common/base/digest.h"
 #include "common/base/error.h"
 #include "common/base/json.h"
 #include "common/base/strbuf.h"
 #include "common/model/guest.h"
-#include "common/model/resources.h"
 #include "common/model/section_config.h"
 #include "common/model/sid.h"
 #include "lrm/agents/volume.h"
 
-static const char *const manager_options[] = {
-    "state", "group",          "failback",      "max_restart",    "max_relocate",  "comment",
-    "probe", "probe_interval", "probe_timeout", "probe_failures", "restart_limit", "restart_window",
-    NULL};
+static const char *const manager_options[] = {"state",          "group",
+                                              "failback",       "max_restart",
+                                              "max_relocate",   "comment",
+                                              "probe",          "probe_interval",
+                                              "probe_timeout",  "probe_failures",
+                                              "restart_limit",  "restart_window",
+                                              "retry_interval", NULL};
 
 // "key=value" lines become prefix + key → value.
 static int manager_read_pairs(struct cli *cli, const char *option, const char *prefix,
@@ -158,46 +160,6 @@ static void manager_properties(struct arena *arena, const char *text, struct map
     }
 }
 
-static struct json *manager_resource_json(struct arena *arena, const char *sid, const char *text,
-                                          const struct resource *resource)
-{
-    struct json *json = json_new_object(arena);
-    json_put_string(json, "sid", sid);
-    json_put_string(json, "type", sid_type(arena, sid));
-    json_put_string(json, "digest", digest_sha1_hex(arena, text, strlen(text)));
-    json_put_string(json, "comment", resource->comment);
-    json_put_string(json, "group", resource->group);
-    if (resource->has_state) {
-        json_put_string(json, "state", request_state_to_string(resource->state));
-    }
-    if (resource->has_failback) {
-        json_put_int(json, "failback", resource->failback ? 1 : 0);
-    }
-    if (resource->has_max_restart) {
-        json_put_int(json, "max_restart", resource->max_restart);
-    }
-    if (resource->has_max_relocate) {
-        json_put_int(json, "max_relocate", resource->max_relocate);
-    }
-    json_put_string(json, "probe", resource->probe);
-    if (resource->has_probe_interval) {
-        json_put_int(json, "probe_interval", resource->probe_interval_s);
-    }
-    if (resource->has_probe_timeout) {
-        json_put_int(json, "probe_timeout", resource->probe_timeout_s);
-    }
-    if (resource->has_probe_failures) {
-        json_put_int(json, "probe_failures", resource->probe_failures);
-    }
-    if (resource->has_restart_limit) {
-        json_put_int(json, "restart_limit", resource->restart_limit);
-    }
-    if (resource->has_restart_window) {
-        json_put_int(json, "restart_window", resource->restart_window_s);
-    }
-    return json;
-}
-
 static void manager_print_resource(struct cli *cli, const char *sid, const char *text)
 {
     struct map properties;
@@ -226,7 +188,7 @@ int manager_config(struct cli *cli, struct error *err)
         if (cli->output.format == OUTPUT_FORMAT_TEXT) {
             manager_print_resource(cli, e->key, text);
         } else {
-            json_append(list, manager_resource_json(cli->arena, e->key, text, e->value));
+            json_append(list, resource_to_json(cli->arena, e->key, text, e->value));
         }
     }
     if (cli->output.format != OUTPUT_FORMAT_TEXT) {

@@ -62,7 +62,38 @@ static void manager_print_failure(struct cli *cli, const char *sid, const char *
     }
 }
 
-static void manager_print_failures(struct cli *cli, const struct cluster_view *view)
+// How often it came to that, and what comes next.
+static void manager_print_attempts(struct cli *cli, const struct service *service, int64_t now_s)
+{
+    if (service->attempts == 0) {
+        return; // written by an earlier version
+    }
+    int64_t left_s = service->retry_at_s > now_s ? service->retry_at_s - now_s : 0;
+    cli_printf(cli, "\tattempts: %lld, ", (long long)service->attempts);
+    if (service->retry_at_s == 0) {
+        cli_printf(cli, "the next when it was set to disabled and started again\n");
+    } else if (left_s > 0) {
+        cli_printf(cli, "the next in %lld s\n", (long long)left_s);
+    } else {
+        cli_printf(cli, "the next as soon as its node works\n");
+    }
+}
+
+// What the services' probes said last.
+static void manager_print_health(struct cli *cli, const struct cluster_view *view)
+{
+    map_each (e, &view->lrms) {
+        const struct lrm_status *lrm = e->value;
+        map_each (r, &lrm->results) {
+            const struct lrm_result *result = r->value;
+            if (result->health != NULL) {
+                cli_printf(cli, "probe %s on %s: %s\n", result->sid, e->key, result->health);
+            }
+        }
+    }
+}
+
+static void manager_print_failures(struct cli *cli, const struct cluster_view *view, int64_t now_s)
 {
     map_each (e, &view->lrms) {
         const struct lrm_status *lrm = e->value;
@@ -75,6 +106,10 @@ static void manager_print_failures(struct cli *cli, const struct cluster_view *v
     }
     map_each (e, &view->services) {
         const struct service *service = e->value;
+        if (service->halted_by != NULL) {
+            cli_printf(cli, "halted %s on %s: it waits for storage '%s'\n", e->key, service->node,
+                       service->halted_by);
+        }
         if (service->state != SVC_STATE_ERROR) {
             continue;
         }
@@ -83,6 +118,7 @@ static void manager_print_failures(struct cli *cli, const struct cluster_view *v
             cli_printf(cli, "%s%s%s", i == 0 ? "\tit failed on " : ", ", service->failed_nodes[i],
                        i + 1 == service->failed_nodes_count ? "\n" : "");
         }
+        manager_print_attempts(cli, service, now_s);
     }
 }
 
@@ -113,7 +149,8 @@ int manager_status(struct cli *cli, struct error *err)
     }
     if (verbose) {
         manager_print_nodes(cli, &context.view, context.now_s);
-        manager_print_failures(cli, &context.view);
+        manager_print_health(cli, &context.view);
+        manager_print_failures(cli, &context.view, context.now_s);
         cli_printf(cli, "all that is known:\n");
         output_document(&cli->output, documents, &cli->out);
     }

@@ -168,7 +168,7 @@ static void output_table(const struct output *output, struct arena *arena,
         }
     }
     table.right = right;
-    table_format(output, &table, out);
+    text_table_format(output, &table, out);
 }
 
 void output_list(const struct output *output, const struct json *list,

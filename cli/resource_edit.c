@@ -2,6 +2,7 @@
 // Checks and transactions of changes to resources.
 #include "cli/resource_edit.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <string.h>
 
@@ -56,15 +57,16 @@ struct resource_write {
 };
 
 static int resource_write(struct arena *arena, const struct session *session,
+                          const struct resource_request *request,
                           const struct resource_write *write, struct error *err)
 {
     struct strbuf text CLEANUP(strbuf_done) = {0};
     const char *sid = write->resource->sid;
     resource_format(write->resource, &text);
-    struct store_op ops[2] = {{.key = resource_key(arena, sid),
-                               .value = strbuf_text(&text),
-                               .size_bytes = text.size_bytes,
-                               .expect = write->expect}};
+    struct store_op ops[2 + RESOURCE_REQUEST_EXTRA_MAX] = {{.key = resource_key(arena, sid),
+                                                            .value = strbuf_text(&text),
+                                                            .size_bytes = text.size_bytes,
+                                                            .expect = write->expect}};
     size_t count = 1;
     if (write->guest != NULL) {
         const char *value = guest_format(arena, write->guest);
@@ -72,6 +74,10 @@ static int resource_write(struct arena *arena, const struct session *session,
                                          .value = value,
                                          .size_bytes = strlen(value),
                                          .expect = write->guest_expect};
+    }
+    assert(request->extra_count <= RESOURCE_REQUEST_EXTRA_MAX);
+    for (size_t i = 0; i < request->extra_count; i++) {
+        ops[count++] = request->extra[i];
     }
     return session_write(session, resource_words(arena, sid), ops, count, err);
 }
@@ -190,7 +196,7 @@ int resource_add(struct arena *arena, const struct session *session,
     }
     write.resource = resource;
     write.guest = guest;
-    return r < 0 ? r : resource_write(arena, session, &write, err);
+    return r < 0 ? r : resource_write(arena, session, request, &write, err);
 }
 
 // Reads the resource as it is now, with its version.
@@ -306,7 +312,7 @@ int resource_change(struct arena *arena, const struct session *session,
     }
     struct resource_write write = {.resource = resource, .expect = value.version};
     r = resource_redefine(arena, session, sid, request, &unset, &write, err);
-    return r < 0 ? r : resource_write(arena, session, &write, err);
+    return r < 0 ? r : resource_write(arena, session, request, &write, err);
 }
 
 // Problems of the rules, but for those that have no effect with the one resource they have.

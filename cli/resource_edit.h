@@ -12,6 +12,7 @@ struct arena;
 struct cluster_view;
 struct error;
 struct session;
+struct store_op;
 
 // What a command line asks for: option → text; only those that were given.
 struct resource_request {
@@ -22,7 +23,12 @@ struct resource_request {
     // For services that are defined here (cli/service_define.h): keys of the definition → text.
     struct map define;
     bool thorough; // their own programs are asked whether they accept it
+    // Further writes of the same transaction, at most RESOURCE_REQUEST_EXTRA_MAX.
+    const struct store_op *extra;
+    size_t extra_count;
 };
+
+enum { RESOURCE_REQUEST_EXTRA_MAX = 4 };
 
 void resource_request_init(struct arena *arena, struct resource_request *ret);
 

@@ -23,9 +23,12 @@ enum {
 };
 
 // In this order: what others need comes before them, and resources, which set all in motion, last.
+// The keys of tickets are not among them: who logged in logs in again.
 static const char *const prefixes[] = {
-    STORE_PREFIX_STORAGE, STORE_PREFIX_FENCE_SECRET, STORE_KEY_FENCE, STORE_KEY_DATACENTER,
-    STORE_PREFIX_GUEST,   STORE_KEY_GROUPS,          STORE_KEY_RULES, STORE_PREFIX_RESOURCE,
+    STORE_PREFIX_STORAGE,     STORE_PREFIX_FENCE_SECRET, STORE_KEY_FENCE,   STORE_KEY_DATACENTER,
+    STORE_PREFIX_USER_SECRET, STORE_PREFIX_TOKEN_SECRET, STORE_PREFIX_ROLE, STORE_PREFIX_USER_GROUP,
+    STORE_PREFIX_USER,        STORE_PREFIX_TOKEN,        STORE_KEY_ACL,     STORE_PREFIX_GUEST,
+    STORE_KEY_GROUPS,         STORE_KEY_GROUP_VIEW,      STORE_KEY_RULES,   STORE_PREFIX_RESOURCE,
 };
 
 // The place of a key in that order, or −1: not restored.

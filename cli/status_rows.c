@@ -79,7 +79,7 @@ static const char *status_disarm_state(const struct manager_status *manager)
 static struct json *status_quorum(struct arena *arena, const struct cluster_view *view)
 {
     const char *text =
-        view->members.quorate ? "OK" : arena_printf(arena, "no quorum on node '%s'", view->node);
+        view->members.quorate ? "OK" : arena_printf(arena, "No quorum on node '%s'!", view->node);
     struct json *row = status_row(arena, "quorum", "quorum", view->node, text);
     json_put_int(row, "quorate", view->members.quorate ? 1 : 0);
     return row;
@@ -233,6 +233,10 @@ const char *status_shown_state(const struct cluster_view *view, const char *sid)
     if (service == NULL) {
         return "queued";
     }
+    if (service->state == SVC_STATE_STOPPED && service->halted_by != NULL &&
+        resource->state == REQUEST_STATE_STARTED) {
+        return "waiting for storage";
+    }
     if (service->state == SVC_STATE_STOPPED) {
         return status_stopped(resource->state);
     }
@@ -259,6 +263,7 @@ static struct json *status_service(struct arena *arena, const struct cluster_vie
     json_put_string(row, "state", shown);
     if (service != NULL) {
         json_put_string(row, "crm_state", svc_state_to_string(service->state));
+        json_put_string(row, "halted_by", service->halted_by);
     }
     if (resource != NULL) {
         json_put_string(row, "request_state", request_state_to_string(resource->state));
@@ -266,7 +271,8 @@ static struct json *status_service(struct arena *arena, const struct cluster_vie
         json_put_int(row, "max_relocate", resource->max_relocate);
         json_put_int(row, "failback", resource->failback ? 1 : 0);
         json_put_string(row, "comment", resource->comment);
-        json_put_string(row, "group", resource->group);
+        json_put_string(row, "group",
+                        resource->group != NULL ? resource->group : map_find(&view->groups, sid));
     }
     return row;
 }

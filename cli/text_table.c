@@ -117,7 +117,7 @@ static void table_row(const struct output *output, const struct table *table, co
     strbuf_append_char(out, '\n');
 }
 
-void table_format(const struct output *output, const struct table *table, struct strbuf *out)
+void text_table_format(const struct output *output, const struct table *table, struct strbuf *out)
 {
     struct arena *arena CLEANUP(arena_freep) = arena_new();
     size_t *widths = arena_array_of(arena, size_t, table->columns);

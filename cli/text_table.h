@@ -24,4 +24,4 @@ struct table {
 char *table_cell(struct arena *arena, const char *text) WARN_UNUSED;
 // How many columns the text takes: characters, not bytes; wide ones count as two.
 size_t table_width(const char *text) WARN_UNUSED;
-void table_format(const struct output *output, const struct table *table, struct strbuf *out);
+void text_table_format(const struct output *output, const struct table *table, struct strbuf *out);

@@ -120,7 +120,9 @@ static struct service *record_clone(const struct service *record, const char *si
     size_t count = record->failed_nodes_count;
     size_t size = sizeof(*record) + count * sizeof(const char *) + record_text_size(record->node) +
                   record_text_size(record->uid) + record_text_size(record->target) +
-                  record_text_size(record->cmd.target) + record_text_size(record->maintenance_node);
+                  record_text_size(record->cmd.target) +
+                  record_text_size(record->maintenance_node) + record_text_size(record->error) +
+                  record_text_size(record->output) + record_text_size(record->halted_by);
     for (size_t i = 0; i < count; i++) {
         size += record_text_size(record->failed_nodes[i]);
     }
@@ -134,6 +136,9 @@ static struct service *record_clone(const struct service *record, const char *si
     copy->target = record_copy_text(&at, record->target);
     copy->cmd.target = record_copy_text(&at, record->cmd.target);
     copy->maintenance_node = record_copy_text(&at, record->maintenance_node);
+    copy->error = record_copy_text(&at, record->error);
+    copy->output = record_copy_text(&at, record->output);
+    copy->halted_by = record_copy_text(&at, record->halted_by);
     copy->failed_nodes = count > 0 ? nodes : NULL;
     for (size_t i = 0; i < count; i++) {
         nodes[i] = record_copy_text(&at, record->failed_nodes[i]);

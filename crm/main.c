@@ -113,6 +113,7 @@ static void round_open(struct crmd *daemon)
                                            STORE_PREFIX_LOAD,
                                            STORE_PREFIX_STORAGE,
                                            STORE_PREFIX_LIVE_STORAGE,
+                                           STORE_PREFIX_HISTORY,
                                            "config/",
                                            NULL};
     daemon->client =

@@ -23,6 +23,7 @@
 #include "common/port/clock.h"
 #include "common/port/event_sink.h"
 #include "common/port/fence.h"
+#include "common/port/history.h"
 #include "common/port/ids.h"
 #include "common/port/lease.h"
 #include "common/port/membership.h"
@@ -51,6 +52,8 @@ struct crm_round {
     int64_t sign_of_life_s; // time stamp left last
     struct map answers;     // id → int64_t *: when it was given
     bool answers_known;     // those of masters before are among them
+    struct history history; // as far as it was read
+    uint64_t history_since;
     struct arena *refused_arena;
     struct fence_results refused; // orders that the port did not take in the last round
 };
@@ -102,6 +105,7 @@ void crm_round_free(struct crm_round *round)
     }
     crm_free(round->crm);
     documents_free(round->documents);
+    history_done(&round->history);
     arena_free(round->arena);
     arena_free(round->refused_arena);
     map_done(&round->answers);
@@ -287,6 +291,38 @@ static void round_collect_events(struct round_run *run, const struct crm_output 
 
 // ---- writing
 
+// What this write makes true is told in the same transaction, so that no decision is without its
+// history, nor the reverse. Details are left to the log.
+static void round_add_history(struct round_run *run, struct store_txn *txn)
+{
+    struct crm_round *round = run->round;
+    struct arena *arena = round->arena;
+    struct store_entries entries;
+    const struct event **told = arena_array_of(arena, const struct event *, run->events.count + 1);
+    size_t count = 0;
+    for (size_t i = 0; i < run->events.count; i++) {
+        const struct crm_output_event *entry = run->events.items[i];
+        if (entry->decided && entry->event->level != EVENT_LEVEL_INFO) {
+            told[count++] = entry->event;
+        }
+    }
+    if (count == 0 || store_read(round->ports.store, STORE_PREFIX_HISTORY, round->history_since,
+                                 arena, &entries, NULL) < 0) {
+        return;
+    }
+    round->history_since = entries.version;
+    history_update(&round->history, &entries);
+    const struct store_op *ops = NULL;
+    size_t ops_count = 0;
+    history_write(&round->history, arena, arena_printf(arena, "%s/crm", round->node),
+                  clock_wall_ms(round->ports.clock), told, count, &ops, &ops_count);
+    struct store_op *all = arena_array_of(arena, struct store_op, txn->count + ops_count);
+    memcpy(all, txn->ops, txn->count * sizeof(*all));
+    memcpy(all + txn->count, ops, ops_count * sizeof(*all));
+    txn->ops = all;
+    txn->count += ops_count;
+}
+
 // True when what was decided is in the store, or nothing was.
 static bool round_commit(struct round_run *run, const struct crm_write *write)
 {
@@ -300,6 +336,7 @@ static bool round_commit(struct round_run *run, const struct crm_write *write)
     int r = transaction_build(round->arena, round->node, write, round->documents,
                               round->ports.store, &txn, &err);
     if (r == 0) {
+        round_add_history(run, &txn);
         r = store_commit(round->ports.store, &txn, &version, &err);
     }
     if (r < 0 && !planted_is(PLANTED_WRITE_ASSUMED)) {

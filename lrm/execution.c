@@ -24,7 +24,12 @@
 #include "common/port/store.h"
 #include "common/port/workers.h"
 
-enum { EXECUTION_STOP_TIMEOUT_S = 60, EXECUTION_KILL_TIMEOUT_MS = 10000 };
+enum {
+    EXECUTION_STOP_TIMEOUT_S = 60,
+    // Of a machine in which nobody answers: it will hardly hear that it shall end.
+    EXECUTION_STOP_SILENT_S = 20,
+    EXECUTION_KILL_TIMEOUT_MS = 10000,
+};
 
 struct execution {
     struct arena *arena;
@@ -34,6 +39,7 @@ struct execution {
     struct agent *agent;
     struct guest *guest; // as last read; NULL: there is none
     bool fresh;          // what was read is the newest of the quorate cluster
+    bool silent;         // nobody in there answers
     const char *reason;
     struct execution_notes notes;
 };
@@ -131,6 +137,9 @@ static enum lrm_code execution_stop(struct execution *x)
     int64_t timeout_s = x->job->timeout_s;
     if (timeout_s == SERVICE_TIMEOUT_NONE) {
         timeout_s = EXECUTION_STOP_TIMEOUT_S;
+    }
+    if (x->silent && timeout_s > EXECUTION_STOP_SILENT_S) {
+        timeout_s = EXECUTION_STOP_SILENT_S;
     }
     struct event *event = event_new(x->arena, EVENT_LEVEL_INFO, "stop");
     event_text(x->arena, event, "sid", x->job->sid);
@@ -230,6 +239,7 @@ static enum lrm_code execution_restart(struct execution *x, const char *reason)
     enum lrm_code code = execution_stop(x);
     code = code == LRM_CODE_SUCCESS ? execution_start(x) : code;
     x->notes.restarted = code == LRM_CODE_SUCCESS;
+    x->notes.probe_words = NULL; // it was another one that did not answer
     return code;
 }
 
@@ -253,6 +263,20 @@ static const struct resource *execution_read_resource(struct execution *x)
     return resource;
 }
 
+// What is asked inside is asked by the service's own agent. -ENOTSUP: it cannot be asked; -EAGAIN:
+// not yet.
+static int execution_ask(struct execution *x, const struct resource *resource,
+                         const struct probe *probe, struct error *err)
+{
+    int64_t timeout_ms = resource->probe_timeout_s * 1000;
+    if (probe->kind != PROBE_AGENT) {
+        return x->ports->probe(x->arena, probe, x->job->sid, timeout_ms, err);
+    }
+    return x->agent->ops->ping != NULL
+               ? x->agent->ops->ping(x->agent, x->guest, timeout_ms, err)
+               : error_set(err, -ENOTSUP, "services of this type have no agent inside");
+}
+
 static enum lrm_code execution_probe(struct execution *x)
 {
     const struct resource *resource = execution_read_resource(x);
@@ -262,11 +286,17 @@ static enum lrm_code execution_probe(struct execution *x)
         probe_parse(x->arena, resource->probe, &probe, NULL) < 0) {
         return LRM_CODE_SUCCESS;
     }
-    if (x->ports->probe(x->arena, &probe, x->job->sid, resource->probe_timeout_s * 1000, &err) ==
-        0) {
+    int r = execution_ask(x, resource, &probe, &err);
+    if (r == 0) {
         x->notes.probe = JOB_PROBE_GOOD;
         return LRM_CODE_SUCCESS;
     }
+    x->notes.probe_words = arena_strdup(x->arena, err.text);
+    // That nobody can be asked, or not yet, says nothing of the service: a restart would not help.
+    if (probe.kind == PROBE_AGENT && (r == -ENOTSUP || r == -EAGAIN)) {
+        return LRM_CODE_SUCCESS;
+    }
+    x->silent = probe.kind == PROBE_AGENT;
     if (x->job->heal) {
         return execution_restart(x, arena_printf(x->arena, "its probe failed: %s", err.text));
     }

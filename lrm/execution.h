@@ -22,6 +22,7 @@ struct store;
 struct execution_notes {
     const char *output; // the last lines that a failed verb printed; NULL: none
     enum job_probe probe;
+    const char *probe_words; // why it is not good, or not asked; NULL: it is, or there is none
     bool restarted;
 };
 
@@ -34,7 +35,8 @@ struct execution_ports {
     // away meanwhile. Without this it is the reference's answer, wrong node.
     bool accept_moved;
     struct execution_notes *notes; // or NULL
-    // Carries the service's probe out: 0, or -errno with words. NULL: services are not probed.
+    // Carries the service's probe out, unless its own agent does: 0, or -errno with words. NULL:
+    // services are not probed.
     int (*probe)(struct arena *arena, const struct probe *probe, const char *sid,
                  int64_t timeout_ms, struct error *err);
     // Told before a job that may take another time than jobs usually do; or NULL.

@@ -65,6 +65,7 @@ struct worker {
     char *reason; // or NULL
     char *output; // or NULL
     enum job_probe probe;
+    char *probe_words; // or NULL
     bool restarted;
     int64_t pid; // of the guest, 0: unknown
     char *pid_start;
@@ -80,6 +81,7 @@ struct ended {
     char *reason;
     char *output;
     enum job_probe probe;
+    char *probe_words;
     bool restarted;
 };
 
@@ -193,6 +195,7 @@ static int work_main(void *userdata, int output_fd)
     json_put_string(result, "reason", reason);
     json_put_string(result, "output", code != LRM_CODE_SUCCESS ? notes.output : NULL);
     json_put_int(result, "probe", notes.probe);
+    json_put_string(result, "probe_words", notes.probe_words);
     json_put_bool(result, "restarted", notes.restarted);
     if (code == LRM_CODE_SUCCESS) {
         result_add_pid(arena, work, result);
@@ -269,6 +272,7 @@ static void worker_free(void *value)
     free(worker->uid);
     free(worker->reason);
     free(worker->output);
+    free(worker->probe_words);
     free(worker->pid_start);
     free(worker);
 }
@@ -285,6 +289,7 @@ static void ended_add(struct host_workers *workers, const struct job *job, int64
     if (worker != NULL) {
         ended->output = worker->output != NULL ? alloc_strdup(worker->output) : NULL;
         ended->probe = worker->probe;
+        ended->probe_words = worker->probe_words != NULL ? alloc_strdup(worker->probe_words) : NULL;
         ended->restarted = worker->restarted;
     }
     *workers->last_ended = ended;
@@ -298,6 +303,7 @@ static void ended_free(struct ended *ended)
     free(ended->uid);
     free(ended->reason);
     free(ended->output);
+    free(ended->probe_words);
     free(ended);
 }
 
@@ -307,6 +313,7 @@ static void worker_result(struct worker *worker, const struct json *result)
     int64_t pid = 0;
     const char *reason = NULL;
     const char *output = NULL;
+    const char *words = NULL;
     const char *start = NULL;
     int64_t probe = JOB_PROBE_NONE;
     bool restarted = false;
@@ -315,6 +322,7 @@ static void worker_result(struct worker *worker, const struct json *result)
         json_get_string_if(result, "reason", &reason, NULL) < 0 ||
         json_get_string_if(result, "output", &output, NULL) < 0 ||
         json_get_int_if(result, "probe", JOB_PROBE_NONE, JOB_PROBE_BAD, &probe, NULL) < 0 ||
+        json_get_string_if(result, "probe_words", &words, NULL) < 0 ||
         json_get_bool_if(result, "restarted", &restarted, NULL) < 0 ||
         json_get_int_if(result, "pid", 1, INT32_MAX, &pid, NULL) < 0 ||
         json_get_string_if(result, "start", &start, NULL) < 0) {
@@ -327,6 +335,8 @@ static void worker_result(struct worker *worker, const struct json *result)
     free(worker->output);
     worker->output = output != NULL ? alloc_strdup(output) : NULL;
     worker->probe = (enum job_probe)probe;
+    free(worker->probe_words);
+    worker->probe_words = words != NULL ? alloc_strdup(words) : NULL;
     worker->restarted = restarted;
     if (pid > 0 && start != NULL) {
         worker->pid = pid;
@@ -559,6 +569,7 @@ static void workers_port_collect(struct workers *port, struct arena *arena, stru
             .reason = arena_strdup(arena, ended->reason),
             .output = arena_strdup(arena, ended->output),
             .probe = ended->probe,
+            .probe_words = arena_strdup(arena, ended->probe_words),
             .restarted = ended->restarted,
         };
         ended_free(ended);

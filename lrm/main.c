@@ -34,6 +34,7 @@
 #include "lrm/load_meter.h"
 #include "lrm/round.h"
 #include "lrm/service_note.h"
+#include "lrm/service_watch.h"
 #include "lrm/storage_keeper.h"
 
 #define NAME  "ha-lrm"
@@ -73,6 +74,7 @@ struct lrmd {
     struct load_meter *meter;
     struct storage_keeper *storages;
     struct host_guard *guard;
+    struct service_watch *watch;
 };
 
 static int tap_acquire(struct lease *port, const char *name, struct lease_grant *ret,
@@ -190,6 +192,21 @@ static void guest_exited(void *userdata, const char *sid)
     rounds_request(daemon->rounds);
 }
 
+// Told for whatever ends on this machine.
+static void service_ended(void *userdata, const char *sid)
+{
+    const struct lrmd *daemon = userdata;
+    if (lrm_round_is_alive(daemon->round, sid)) {
+        guest_exited(userdata, sid);
+    }
+}
+
+static bool has_type(const void *userdata, const char *type)
+{
+    const struct lrmd *daemon = userdata;
+    return lrm_round_has_type(daemon->round, type);
+}
+
 static void status_tell(struct lrmd *daemon)
 {
     enum lrm_state state = lrm_round_state(daemon->round);
@@ -238,6 +255,7 @@ static bool round_run(void *userdata, int64_t *ret_wake_ms)
         daemon_exit_tell(daemon->events);
         return false;
     }
+    service_watch_look(daemon->watch, has_type, daemon);
     host_workers_receive(daemon->workers, cluster_client_store(daemon->client), may_receive,
                          daemon);
     *ret_wake_ms = result.next_wake_ms;
@@ -346,6 +364,16 @@ static void guard_open(struct lrmd *daemon)
     daemon->guard = host_guard_new(&spec);
 }
 
+static void watch_open(struct lrmd *daemon)
+{
+    const struct service_watch_spec spec = {
+        .loop = daemon->loop,
+        .ended = service_ended,
+        .userdata = daemon,
+    };
+    daemon->watch = service_watch_new(&spec);
+}
+
 static void round_open(struct lrmd *daemon)
 {
     const char *const prefixes[] = {
@@ -402,6 +430,7 @@ static int daemon_run(struct lrmd *daemon, struct error *err)
     daemon->rounds = rounds_new(daemon->loop, round_run, daemon);
     workers_open(daemon);
     guard_open(daemon);
+    watch_open(daemon);
     round_open(daemon);
     daemon->sigterm = loop_add_signal(daemon->loop, SIGTERM, stop_requested, daemon);
     daemon->sigint = loop_add_signal(daemon->loop, SIGINT, stop_requested, daemon);
@@ -415,6 +444,7 @@ static void daemon_done(struct lrmd *daemon)
     load_meter_free(daemon->meter);
     storage_keeper_free(daemon->storages);
     host_guard_free(daemon->guard);
+    service_watch_free(daemon->watch);
     loop_source_free(daemon->sigterm);
     loop_source_free(daemon->sigint);
     loop_source_free(daemon->sighup);

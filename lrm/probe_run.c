@@ -2,6 +2,7 @@
 // Programs, connections and pages as probes. What a failure means is decided by the LRM's core.
 #include "lrm/probe_run.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <netdb.h>
@@ -159,6 +160,7 @@ int probe_run(struct arena *arena, const struct probe *probe, const char *sid, i
     if (probe->kind == PROBE_EXEC) {
         return probe_exec(arena, probe, sid, timeout_ms, err);
     }
+    assert(probe->kind != PROBE_AGENT); // asked by the service's own agent
     int fd = probe_connect(arena, probe, until_ms, err);
     if (fd < 0) {
         return fd;

@@ -322,6 +322,24 @@ void lrm_round_note_guest_exit(struct lrm_round *round, const char *sid)
     lrm_note_guest_exit(round->lrm, sid, clock_now_ms(round->ports.clock));
 }
 
+bool lrm_round_is_alive(const struct lrm_round *round, const char *sid)
+{
+    return lrm_is_alive(round->lrm, sid);
+}
+
+bool lrm_round_has_type(const struct lrm_round *round, const char *type)
+{
+    size_t length = strlen(type);
+    map_each (e, &round->view.services) {
+        const struct service *service = e->value;
+        if (strncmp(e->key, type, length) == 0 && e->key[length] == ':' &&
+            strcmp(service->node, round->node) == 0) {
+            return true;
+        }
+    }
+    return false;
+}
+
 bool lrm_round_may_receive(const struct lrm_round *round, const char *sid)
 {
     return lrm_may_receive(round->lrm, sid, clock_now_ms(round->ports.clock));

@@ -60,6 +60,10 @@ void lrm_round_request_shutdown(struct lrm_round *round, enum lrm_shutdown how);
 // after it at once, without waiting for the master: run one. For a guest that is not to run this
 // changes nothing.
 void lrm_round_note_guest_exit(struct lrm_round *round, const char *sid);
+// Whether that would be news; for who tells of ends and knows nothing of jobs.
+bool lrm_round_is_alive(const struct lrm_round *round, const char *sid) WARN_UNUSED;
+// Whether a service of that type is on this node, as the master says.
+bool lrm_round_has_type(const struct lrm_round *round, const char *type) WARN_UNUSED;
 // Whether this guest, which another node moves here live, may come to life here: this node may
 // start guests, and has noted that this one comes, for whatever may have to end it.
 bool lrm_round_may_receive(const struct lrm_round *round, const char *sid) WARN_UNUSED;

@@ -105,8 +105,8 @@ static int look_main(void *userdata, int output_fd)
     storage_look(arena, kept->storage, &state);
     bool is_ready = state.condition == STORAGE_CONDITION_READY;
     map_each (e, &kept->used) {
-        if (is_ready) { // one that fails is touched with the next look
-            ignore_result(volume_claim_touch(arena, e->value, kept->keeper->node, NULL));
+        if (is_ready) { // one that fails is answered with the next look
+            ignore_result(volume_claim_answer(arena, e->value, kept->keeper->node, NULL));
         }
     }
     map_init_arena(&states, arena);
@@ -187,7 +187,9 @@ static void used_find(struct kept_storage *kept, const struct store_entries *gue
             continue;
         }
         const char *rootfs = map_find(&guest->config, "rootfs");
-        char *path = rootfs != NULL ? used_path(used_arena, kept->storage, rootfs) : NULL;
+        const char *volume =
+            rootfs != NULL ? arena_memdup(used_arena, rootfs, strcspn(rootfs, ",")) : NULL;
+        char *path = volume != NULL ? used_path(used_arena, kept->storage, volume) : NULL;
         if (path != NULL && kept->keeper->init_pid(guest->sid) > 0) {
             map_put(&used, guest->sid, path);
         }

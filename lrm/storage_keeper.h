@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // Keeps the storages that this node should have mounted, tells the other nodes which of them it
-// finds well: "live/storage/<node>" (storage_state.h), and touches the claims of the volumes of
+// finds well: "live/storage/<node>" (storage_state.h), and answers for the claims of the volumes of
 // what runs here (agents/volume_claim.h). A process beside the daemon, with a child for each look,
 // since a storage on a dead server blocks whoever touches it, for ever.
 //

@@ -43,9 +43,9 @@ static int scenario_set_option(struct arena *arena, struct resource *resource, c
 static int scenario_read_service(struct scenario_reader *reader, const char *sid,
                                  const struct json *json, struct error *err)
 {
-    static const char *const allowed[] = {"node",     "state",       "group",
-                                          "failback", "max_restart", "max_relocate",
-                                          "lock",     "comment",     NULL};
+    static const char *const allowed[] = {
+        "node",         "state", "group",   "failback",       "max_restart",
+        "max_relocate", "lock",  "comment", "retry_interval", NULL};
     const char *node = NULL;
     const char *lock = NULL;
     int r = sim_service_check_sid(sid, err);

@@ -18,11 +18,6 @@ static int64_t sim_clock_now_ms(struct clock *clock)
     return port->daemon->clock_ms;
 }
 
-static int64_t sim_clock_wall_s(struct clock *clock)
-{
-    return sim_clock_now_ms(clock) / 1000;
-}
-
 // --- Store: a node without quorum reads what it has, and cannot write. Faults are the scenario's.
 // ---
 
@@ -225,7 +220,7 @@ static void sim_events_port_emit(struct event_sink *sink, const struct event *ev
 
 void sim_ports_init(struct sim_daemon *daemon)
 {
-    static const struct clock_ops clock_ops = {sim_clock_now_ms, sim_clock_wall_s};
+    static const struct clock_ops clock_ops = {sim_clock_now_ms, sim_clock_now_ms};
     static const struct store_ops store_ops = {sim_store_port_refresh, sim_store_port_read,
                                                sim_store_port_commit};
     static const struct store_ops worker_store_ops = {sim_store_port_refresh_worker,

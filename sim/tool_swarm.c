@@ -23,7 +23,7 @@ struct tally {
     uint64_t done, total;
     uint64_t outcomes[SWARM_OUTCOMES];
     int64_t computed_us, skipped_us, cpu_ms, settles;
-    uint64_t happenings;
+    uint64_t happenings, messages, message_bytes;
     bool on_terminal;
 };
 
@@ -68,6 +68,8 @@ static void swarm_take(struct tally *tally, const struct swarm_job *job)
     tally->skipped_us += verdict->skipped_us;
     tally->settles += verdict->settles;
     tally->happenings += verdict->figures.happenings;
+    tally->messages += verdict->figures.messages;
+    tally->message_bytes += verdict->figures.message_bytes;
     tally->cpu_ms += job->cpu_ms;
     if (verdict->outcome != SWARM_OUTCOME_CLEAN) {
         struct strbuf limits CLEANUP(strbuf_done) = {0};
@@ -148,6 +150,8 @@ static void swarm_print_json(const struct tally *tally)
     json_put_int(json, "skipped_s", tally->skipped_us / 1000000);
     json_put_int(json, "cpu_ms", tally->cpu_ms);
     json_put_int(json, "happenings", (int64_t)tally->happenings);
+    json_put_int(json, "messages", (int64_t)tally->messages);
+    json_put_int(json, "message_bytes", (int64_t)tally->message_bytes);
     json_format(json, JSON_STYLE_COMPACT, &line);
     (void)puts(strbuf_text(&line)); // checked as a whole at the end
 }

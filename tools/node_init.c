@@ -4,7 +4,8 @@
 // configures nothing (tools/node_boot does). It stands where systemd stands on a real machine, so
 // the daemons must not notice the difference.
 //
-// Corosync runs only while /etc/corosync/corosync.conf exists. Each program writes to
+// Corosync runs only while /etc/corosync/corosync.conf exists, the API's programs only where the
+// node was made with them (tools/node up N --api). Each program writes to
 // /var/log/NAME.log; what this process did is in /var/log/node_init.log. A test keeps a program
 // down by /run/node_init/hold-NAME: while that file exists it is not started again.
 #include <errno.h>
@@ -28,6 +29,7 @@
 
 #define COROSYNC_FOLDER "/etc/corosync"
 #define COROSYNC_CONF   COROSYNC_FOLDER "/corosync.conf"
+#define API_WANTED      "/run/node/disk/api"
 
 enum { DELAY_FIRST_MS = 200, DELAY_MAX_MS = 2000, STEADY_MS = 10000, ARGUMENTS_MAX = 4 };
 
@@ -43,7 +45,7 @@ struct service {
     int64_t delay_ms;
 };
 
-enum { SERVICES_MAX = 5 };
+enum { SERVICES_MAX = 7 };
 
 struct supervisor {
     struct service services[SERVICES_MAX];
@@ -218,6 +220,10 @@ int main(int argc, char **argv)
                 {.name = "ha-clusterd", .arguments = {HA_SBINDIR "/ha-clusterd"}},
                 {.name = "ha-crm", .arguments = {HA_SBINDIR "/ha-crm"}},
                 {.name = "ha-lrm", .arguments = {HA_SBINDIR "/ha-lrm"}},
+                {.name = "ha-execd",
+                 .arguments = {HA_SBINDIR "/ha-execd"},
+                 .condition = API_WANTED},
+                {.name = "ha-apid", .arguments = {HA_SBINDIR "/ha-apid"}, .condition = API_WANTED},
             },
     };
     int log = log_open("node_init");

@@ -41,6 +41,13 @@
     BUG(FAILURES_FORGOTTEN, "failures-forgotten",                                                  \
         "only the last node on which a service has failed is remembered")                          \
     BUG(COMMAND_KEPT, "command-kept", "a command stays in the queue after its effect")             \
+    BUG(BLIND_MASTER, "blind-master", "a master that cannot read the store keeps its lease")       \
+    BUG(NOTE_UNREAD, "note-unread", "a new ha-lrm takes what the one before it noted for empty")   \
+    BUG(DOUBT_SKIPPED, "doubt-skipped", "a node that stood still goes on being quorate")           \
+    BUG(GRACE_SKIPPED, "grace-skipped", "after an outage of all nobody is waited for")             \
+    BUG(STRAYS_KEPT, "strays-kept", "what runs here and belongs to another node is left alone")    \
+    BUG(UNGUARDED_IGNORED, "unguarded-ignored",                                                    \
+        "the free lease of an LRM that never took it is a proof")                                  \
     BUG(WRITE_ASSUMED, "write-assumed", "a master's write that failed counts as done")             \
     BUG(RULE_IGNORED, "rule-ignored",                                                              \
         "recovery puts services on nodes that a strict rule excludes")                             \

@@ -420,6 +420,11 @@ struct cluster_client *cluster_client_of_store(struct store *store)
     return ((struct client_store_port *)store)->client;
 }
 
+uint64_t cluster_client_token(const struct cluster_client *client)
+{
+    return client->cache.token;
+}
+
 struct store *cluster_client_store(struct cluster_client *client)
 {
     return &client->store.base;

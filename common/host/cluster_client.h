@@ -48,6 +48,9 @@ int cluster_client_is_gone(void *client, const char *node, bool *ret,
 // The client whose store port this is.
 struct cluster_client *cluster_client_of_store(struct store *store) WARN_UNUSED;
 
+// Of the view of the watched entries: another number after each change that has come in.
+uint64_t cluster_client_token(const struct cluster_client *client) WARN_UNUSED;
+
 struct store *cluster_client_store(struct cluster_client *client) WARN_UNUSED;
 struct lease *cluster_client_lease(struct cluster_client *client) WARN_UNUSED;
 struct membership *cluster_client_membership(struct cluster_client *client) WARN_UNUSED;

@@ -12,6 +12,7 @@
 #include "common/base/parse.h"
 #include "common/base/strbuf.h"
 #include "common/host/file.h"
+#include "common/host/network.h"
 #include "common/host/paths.h"
 
 enum { CONFIG_SIZE_MAX = 64 * 1024 };
@@ -56,38 +57,99 @@ static int watchdog_set(struct arena *arena, struct config *config, const struct
     return 0;
 }
 
-enum { KEY_PROFILE = 1 << 0, KEY_WATCHDOG = 1 << 1 };
+static int api_address_set(struct arena *arena, struct config *config, const struct line *line,
+                           struct error *err)
+{
+    if (!network_is_address(line->value)) {
+        return line_refuse(line, "a numeric address", err);
+    }
+    config->api_address = arena_strdup(arena, line->value);
+    return 0;
+}
+
+static int api_port_set(struct config *config, const struct line *line, struct error *err)
+{
+    int64_t port;
+    if (parse_int64(line->value, 1, UINT16_MAX, &port) < 0) {
+        return line_refuse(line, "1 … 65535", err);
+    }
+    config->api_port = (int)port;
+    return 0;
+}
+
+static int api_file_set(struct arena *arena, const char **path, const struct line *line,
+                        struct error *err)
+{
+    if (line->value[0] != '/') {
+        return line_refuse(line, "an absolute path", err);
+    }
+    *path = arena_strdup(arena, line->value);
+    return 0;
+}
+
+enum key {
+    KEY_API_ADDRESS,
+    KEY_API_CERTIFICATE,
+    KEY_API_KEY,
+    KEY_API_PORT,
+    KEY_PROFILE,
+    KEY_WATCHDOG,
+    KEY_MAX
+};
+#define KEYS_ALLOWED "api_address, api_certificate, api_key, api_port, profile, watchdog"
+
+static int key_apply(struct arena *arena, struct config *config, enum key key,
+                     const struct line *line, struct error *err)
+{
+    switch (key) {
+    case KEY_API_ADDRESS:
+        return api_address_set(arena, config, line, err);
+    case KEY_API_CERTIFICATE:
+        return api_file_set(arena, &config->api_certificate, line, err);
+    case KEY_API_KEY:
+        return api_file_set(arena, &config->api_key, line, err);
+    case KEY_API_PORT:
+        return api_port_set(config, line, err);
+    case KEY_PROFILE:
+        return profile_set(config, line, err);
+    case KEY_WATCHDOG:
+        return watchdog_set(arena, config, line, err);
+    case KEY_MAX:
+        break;
+    }
+    return error_set(err, -EINVAL, "%s: line %zu: unknown key '%s', allowed are " KEYS_ALLOWED,
+                     line->file, line->number, line->key);
+}
 
 static int line_apply(struct arena *arena, struct config *config, unsigned *seen,
                       const struct line *line, struct error *err)
 {
-    unsigned key = 0;
-    int r = 0;
-    if (strcmp(line->key, "profile") == 0) {
-        key = KEY_PROFILE;
-        r = profile_set(config, line, err);
-    } else if (strcmp(line->key, "watchdog") == 0) {
-        key = KEY_WATCHDOG;
-        r = watchdog_set(arena, config, line, err);
-    } else {
-        return error_set(err, -EINVAL,
-                         "%s: line %zu: unknown key '%s', allowed are profile, watchdog",
-                         line->file, line->number, line->key);
+    static const char *const names[KEY_MAX] = {"api_address", "api_certificate", "api_key",
+                                               "api_port",    "profile",         "watchdog"};
+    enum key key = 0;
+    while (key < KEY_MAX && strcmp(line->key, names[key]) != 0) {
+        key++;
     }
+    int r = key_apply(arena, config, key, line, err);
     if (r < 0) {
         return r;
     }
-    if ((*seen & key) != 0) {
+    if ((*seen >> key & 1) != 0) {
         return error_set(err, -EINVAL, "%s: line %zu: key '%s' is given twice", line->file,
                          line->number, line->key);
     }
-    *seen |= key;
+    *seen |= 1U << key;
     return 0;
 }
 
 void config_init(struct config *ret)
 {
-    *ret = (struct config){.profile = TIMING_PROFILE_BALANCED};
+    *ret = (struct config){
+        .profile = TIMING_PROFILE_BALANCED,
+        .api_port = CONFIG_API_PORT,
+        .api_certificate = CONFIG_API_CERTIFICATE,
+        .api_key = CONFIG_API_KEY,
+    };
 }
 
 int config_parse(struct arena *arena, const char *name, const char *text, size_t size_bytes,
@@ -130,9 +192,10 @@ int config_load(struct arena *arena, struct config *ret, struct error *err)
     config_init(&config);
     char *text;
     size_t size;
-    int r = file_read(arena, PATH_CONFIG_FILE, CONFIG_SIZE_MAX, &text, &size, err);
+    const char *path = paths_config_file();
+    int r = file_read(arena, path, CONFIG_SIZE_MAX, &text, &size, err);
     if (r == 0) {
-        r = config_parse(arena, PATH_CONFIG_FILE, text, size, &config, err);
+        r = config_parse(arena, path, text, size, &config, err);
     } else if (r == -ENOENT) {
         error_clear(err);
         r = 0;

@@ -14,17 +14,24 @@
 struct arena;
 struct error;
 
-#define CONFIG_WATCHDOG_SOFT "soft"
+#define CONFIG_WATCHDOG_SOFT   "soft"
+#define CONFIG_API_CERTIFICATE "/etc/ha-manager/api.crt"
+#define CONFIG_API_KEY         "/etc/ha-manager/api.key"
+enum { CONFIG_API_PORT = 8006 };
 
 struct config {
     enum timing_profile profile; // fast, balanced or patient
     const char *watchdog;        // CONFIG_WATCHDOG_SOFT or the path of a device; NULL: not set
+    const char *api_address;     // numeric, where ha-apid listens; NULL: everywhere
+    int api_port;
+    const char *api_certificate; // PEM files of ha-apid
+    const char *api_key;
 };
 
 void config_init(struct config *ret);
 // Reads the text; `name` is the file's name for the words. Strings are in the arena.
 int config_parse(struct arena *arena, const char *name, const char *text, size_t size_bytes,
                  struct config *ret, struct error *err) WARN_UNUSED;
-// Reads PATH_CONFIG_FILE. A watchdog that is not set becomes the device when there is one, else the
-// software watchdog.
+// Reads paths_config_file(). A watchdog that is not set becomes the device when there is one, else
+// the software watchdog.
 int config_load(struct arena *arena, struct config *ret, struct error *err) WARN_UNUSED;

@@ -16,15 +16,18 @@ static int64_t host_now_ms(struct clock *clock)
     return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
 }
 
-static int64_t host_wall_s(struct clock *clock)
+static int64_t host_wall_ms(struct clock *clock)
 {
     (void)clock;
-    return (int64_t)time(NULL);
+    struct timespec now;
+    int r = clock_gettime(CLOCK_REALTIME, &now);
+    assert(r == 0);
+    return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
 }
 
 static const struct clock_ops host_clock_ops = {
     .now_ms = host_now_ms,
-    .wall_s = host_wall_s,
+    .wall_ms = host_wall_ms,
 };
 
 void host_clock_init(struct clock *clock)

@@ -286,6 +286,17 @@ int ipc_accept(int listen_fd, int *ret_fd, uid_t *ret_uid, pid_t *ret_pid)
     return 0;
 }
 
+int ipc_peer_group(int fd, gid_t *ret_gid)
+{
+    struct ucred peer;
+    socklen_t length = sizeof(peer);
+    if (getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &peer, &length) < 0) {
+        return -errno;
+    }
+    *ret_gid = peer.gid;
+    return 0;
+}
+
 int ipc_connect(const char *path, int *ret_fd)
 {
     struct sockaddr_un address;

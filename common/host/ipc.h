@@ -62,6 +62,8 @@ int ipc_stream_wait(struct ipc_stream *stream, int64_t timeout_ms) WARN_UNUSED;
 int ipc_listen(const char *path, mode_t mode, int *ret_fd, struct error *err) WARN_UNUSED;
 // The next waiting connection with its peer's user and process: 0, -EAGAIN: none waits, or -errno.
 int ipc_accept(int listen_fd, int *ret_fd, uid_t *ret_uid, pid_t *ret_pid) WARN_UNUSED;
+// The group of a connection's peer, as of its connect(): 0 or -errno.
+int ipc_peer_group(int fd, gid_t *ret_gid) WARN_UNUSED;
 // Connects to the socket at `path`: 0 or -errno without words, since only the caller knows what it
 // means.
 int ipc_connect(const char *path, int *ret_fd) WARN_UNUSED;

@@ -97,3 +97,41 @@ int network_first_address(struct arena *arena, char **ret_address, struct error 
     *ret_address = address;
     return 0;
 }
+
+static char *interface_text(struct arena *arena, const struct ifaddrs *interface, int family)
+{
+    const void *bytes = interface_bytes(interface, family);
+    char text[INET6_ADDRSTRLEN];
+    if (bytes == NULL || (interface->ifa_flags & IFF_UP) == 0 ||
+        (family == AF_INET6 && IN6_IS_ADDR_LINKLOCAL((const struct in6_addr *)bytes)) ||
+        inet_ntop(family, bytes, text, sizeof(text)) == NULL) {
+        return NULL;
+    }
+    return arena_strdup(arena, text);
+}
+
+int network_addresses(struct arena *arena, const char *const **ret_addresses, size_t *ret_count,
+                      struct error *err)
+{
+    struct ifaddrs *list;
+    if (getifaddrs(&list) < 0) {
+        return error_set_errno(err, -errno, "cannot list the network interfaces");
+    }
+    size_t entries = 0;
+    for (const struct ifaddrs *i = list; i != NULL; i = i->ifa_next) {
+        entries++;
+    }
+    const char **addresses = arena_array_of(arena, const char *, entries);
+    size_t count = 0;
+    for (const struct ifaddrs *i = list; i != NULL; i = i->ifa_next) {
+        char *text = interface_text(arena, i, AF_INET);
+        text = text != NULL ? text : interface_text(arena, i, AF_INET6);
+        if (text != NULL) {
+            addresses[count++] = text;
+        }
+    }
+    freeifaddrs(list);
+    *ret_addresses = addresses;
+    *ret_count = count;
+    return 0;
+}

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <stdbool.h>
+#include <stddef.h>
 
 #include "common/base/macros.h"
 
@@ -17,3 +18,7 @@ bool network_is_local(const char *address) WARN_UNUSED;
 // loopback; IPv4 before IPv6, link-local ones never. In the arena. -EADDRNOTAVAIL when there is
 // none.
 int network_first_address(struct arena *arena, char **ret_address, struct error *err) WARN_UNUSED;
+// All addresses of interfaces that are up, the loopback's too, link-local ones never, in the order
+// of the interfaces. In the arena.
+int network_addresses(struct arena *arena, const char *const **ret_addresses, size_t *ret_count,
+                      struct error *err) WARN_UNUSED;

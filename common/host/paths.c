@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// The places of sockets and files on the machine, and the two variables that move them in tests.
+// The places of sockets and files on the machine, and the variables that move them in tests.
 #include "common/host/paths.h"
 
 #include <stdlib.h>
@@ -23,9 +23,24 @@ const char *paths_state_dir(void)
     return directory_or("HA_MANAGER_STATE_DIR", "/var/lib/ha-manager");
 }
 
+const char *paths_config_file(void)
+{
+    return directory_or("HA_MANAGER_CONFIG", PATH_CONFIG_FILE);
+}
+
+const char *paths_log_dir(void)
+{
+    return directory_or("HA_MANAGER_LOG_DIR", "/var/log/ha-manager");
+}
+
 char *paths_clusterd_socket(struct arena *arena)
 {
     return arena_printf(arena, "%s/clusterd.sock", paths_run_dir());
+}
+
+char *paths_execd_socket(struct arena *arena)
+{
+    return arena_printf(arena, "%s/execd.sock", paths_run_dir());
 }
 
 char *paths_watchdogd_socket(struct arena *arena)

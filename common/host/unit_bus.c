@@ -4,6 +4,7 @@
 
 #include <errno.h>
 #include <inttypes.h>
+#include <poll.h>
 #include <stdlib.h>
 #include <string.h>
 #include <systemd/sd-bus.h>
@@ -38,6 +39,7 @@ struct unit_bus {
     sd_bus_slot *changed;
     char *job; // path of the job that is waited for, or NULL
     char *job_result;
+    struct map *ended; // while units are watched: those that were told to have ended
 };
 
 static int64_t bus_now_ms(void)
@@ -67,11 +69,46 @@ static int on_job_removed(sd_bus_message *message, void *userdata, sd_bus_error 
     return 0;
 }
 
+static bool is_ended(const char *active)
+{
+    return strcmp(active, "inactive") == 0 || strcmp(active, "failed") == 0;
+}
+
+// Whether the message says of a unit that it is in a state in which nothing of it runs.
+static bool changed_to_ended(sd_bus_message *message)
+{
+    const char *name = NULL;
+    const char *value = NULL;
+    bool ended = false;
+    int r = sd_bus_message_read(message, "s", &name);
+    if (r < 0 || strcmp(name, BUS_NAME ".Unit") != 0) {
+        return false;
+    }
+    r = sd_bus_message_enter_container(message, 'a', "{sv}");
+    while (r >= 0 && (r = sd_bus_message_enter_container(message, 'e', "sv")) > 0) {
+        r = sd_bus_message_read_basic(message, 's', &name);
+        if (r >= 0 && strcmp(name, "ActiveState") == 0) {
+            r = sd_bus_message_read(message, "v", "s", &value);
+            ended = r >= 0 && is_ended(value);
+        } else if (r >= 0) {
+            r = sd_bus_message_skip(message, "v");
+        }
+        r = r < 0 ? r : sd_bus_message_exit_container(message);
+    }
+    return ended;
+}
+
+// That something changed wakes whoever waits. What has ended is kept for who watches.
 static int on_changed(sd_bus_message *message, void *userdata, sd_bus_error *bus_error)
 {
-    (void)message; // that something changed wakes whoever waits
-    (void)userdata;
+    struct unit_bus *bus = userdata;
+    char *unit = NULL;
     (void)bus_error;
+    if (bus->ended != NULL && changed_to_ended(message) &&
+        sd_bus_path_decode(sd_bus_message_get_path(message), BUS_PATH "/unit", &unit) > 0) {
+        map_put(bus->ended, unit, bus);
+    }
+    free(unit);
     return 0;
 }
 
@@ -340,6 +377,64 @@ void unit_bus_wait(struct unit_bus *bus, int64_t timeout_ms)
     if (bus_turn(bus, timeout_ms) < 0) {
         host_sleep_ms(timeout_ms); // the connection is gone: the next call says so
     }
+}
+
+// What is told was true when it was told: somebody may have started it again.
+static int bus_tell_ended(struct unit_bus *bus, void (*ended)(void *userdata, const char *unit),
+                          void *userdata, struct error *err)
+{
+    int r = 0;
+    while (r == 0 && bus->ended->count > 0) {
+        struct arena *arena CLEANUP(arena_freep) = arena_new();
+        struct unit_state state;
+        const char *unit = arena_strdup(arena, bus->ended->entries[0].key);
+        (void)map_remove(bus->ended, unit); // it is there
+        r = unit_bus_get(bus, arena, unit, &state, err);
+        if (r == 0 && is_ended(state.active)) {
+            ended(userdata, unit);
+        }
+    }
+    return r;
+}
+
+// Waits for one of both. 1: the bus has something; 0: the other.
+static int bus_wait_or(struct unit_bus *bus, int until_fd, struct error *err)
+{
+    struct pollfd items[] = {
+        {.fd = sd_bus_get_fd(bus->bus), .events = POLLIN},
+        {.fd = until_fd, .events = POLLIN},
+    };
+    int events = sd_bus_get_events(bus->bus);
+    if (items[0].fd < 0 || events < 0) {
+        return error_set(err, -EIO, "the connection to the service manager is gone");
+    }
+    items[0].events = (short)events;
+    if (poll(items, ARRAY_SIZE(items), BUS_LOOK_MS) < 0 && errno != EINTR) {
+        return error_set_errno(err, -errno, "cannot wait for the service manager");
+    }
+    return items[1].revents != 0 ? 0 : 1;
+}
+
+int unit_bus_watch(struct unit_bus *bus, int until_fd,
+                   void (*ended)(void *userdata, const char *unit), void *userdata,
+                   struct error *err)
+{
+    struct map units CLEANUP(map_done) = {0};
+    map_init(&units, NULL);
+    bus->ended = &units;
+    int r = 1;
+    while (r > 0) {
+        int handled = sd_bus_process(bus->bus, NULL);
+        if (handled < 0) {
+            r = error_set_errno(err, handled, "the service manager is gone");
+        } else if (handled == 0 && units.count > 0) {
+            r = bus_tell_ended(bus, ended, userdata, err) < 0 ? -EIO : 1; // more may have come
+        } else if (handled == 0) {
+            r = bus_wait_or(bus, until_fd, err);
+        }
+    }
+    bus->ended = NULL;
+    return r;
 }
 
 static int bus_give_job(struct unit_bus *bus, const char *unit, enum unit_job job,

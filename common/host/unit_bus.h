@@ -53,5 +53,12 @@ int unit_bus_reset_failed(struct unit_bus *bus, const char *unit, struct error *
 // Waits until something of a unit changed, or the time is over.
 void unit_bus_wait(struct unit_bus *bus, int64_t timeout_ms);
 
+// Tells of each unit that has ended, inactive or failed, at once. Returns 0 when something comes
+// over the other descriptor, or its other side is closed; -errno when the service manager is gone:
+// what ends then is not told.
+int unit_bus_watch(struct unit_bus *bus, int until_fd,
+                   void (*ended)(void *userdata, const char *unit), void *userdata,
+                   struct error *err) WARN_UNUSED;
+
 // The last lines the unit wrote to the journal, at most `lines` of them; "" when there are none.
 const char *unit_journal_tail(struct arena *arena, const char *unit, size_t lines) WARN_UNUSED;

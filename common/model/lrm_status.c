@@ -43,7 +43,8 @@ static int lrm_read_result(struct arena *arena, const char *uid, const struct js
         (r = json_get_string(json, "state", &state, err)) < 0 ||
         (r = json_get_int(json, "exit_code", INT32_MIN, INT32_MAX, &result->exit_code, err)) < 0 ||
         (r = json_get_string_if(json, "reason", &result->reason, err)) < 0 ||
-        (r = json_get_string_if(json, "output", &result->output, err)) < 0) {
+        (r = json_get_string_if(json, "output", &result->output, err)) < 0 ||
+        (r = json_get_string_if(json, "health", &result->health, err)) < 0) {
         return r;
     }
     if (sid_check(result->sid, err) < 0) {
@@ -124,6 +125,7 @@ static struct json *lrm_result_to_json(struct arena *arena, const struct lrm_res
     json_put_int(json, "exit_code", result->exit_code);
     json_put_string(json, "reason", result->reason);
     json_put_string(json, "output", result->output);
+    json_put_string(json, "health", result->health);
     return json;
 }
 
@@ -147,7 +149,8 @@ static const char *lrm_text_copy(char **at, const char *text)
 
 struct lrm_result *lrm_result_clone(const struct lrm_result *result)
 {
-    const char *const texts[] = {result->uid, result->sid, result->reason, result->output};
+    const char *const texts[] = {result->uid, result->sid, result->reason, result->output,
+                                 result->health};
     size_t size_bytes = sizeof(*result);
     for (size_t i = 0; i < ARRAY_SIZE(texts); i++) {
         size_bytes += texts[i] != NULL ? strlen(texts[i]) + 1 : 0;
@@ -159,6 +162,7 @@ struct lrm_result *lrm_result_clone(const struct lrm_result *result)
     copy->sid = lrm_text_copy(&at, result->sid);
     copy->reason = lrm_text_copy(&at, result->reason);
     copy->output = lrm_text_copy(&at, result->output);
+    copy->health = lrm_text_copy(&at, result->health);
     return copy;
 }
 
@@ -171,7 +175,8 @@ bool lrm_result_is_equal(const struct lrm_result *a, const struct lrm_result *b)
 {
     return a->state == b->state && a->exit_code == b->exit_code &&
            lrm_text_is_equal(a->uid, b->uid) && lrm_text_is_equal(a->sid, b->sid) &&
-           lrm_text_is_equal(a->reason, b->reason) && lrm_text_is_equal(a->output, b->output);
+           lrm_text_is_equal(a->reason, b->reason) && lrm_text_is_equal(a->output, b->output) &&
+           lrm_text_is_equal(a->health, b->health);
 }
 
 char *lrm_status_format(struct arena *arena, const struct lrm_status *status)

@@ -57,6 +57,7 @@ struct lrm_result {
     int64_t exit_code;    // enum lrm_code
     const char *reason;   // words for the operator when it failed, or NULL
     const char *output;   // the last lines of what failed, or NULL
+    const char *health;   // what its probe said last, in words; NULL: it has none
 };
 
 struct lrm_status {

@@ -14,8 +14,8 @@ enum { PROBE_HTTP_PORT = 80, PROBE_PORT_MAX = 65535, PROBE_TEXT_MAX = 4096 };
 static int probe_refuse(const char *text, struct error *err)
 {
     return error_set(err, -EINVAL,
-                     "'%s': expected exec:/path/to/program [argument ...], tcp:host:port or "
-                     "http://host[:port]/path",
+                     "'%s': expected exec:/path/to/program [argument ...], tcp:host:port, "
+                     "http://host[:port]/path or agent",
                      text);
 }
 
@@ -75,6 +75,10 @@ int probe_parse(struct arena *arena, const char *text, struct probe *ret, struct
         good = probe_split_host(arena, arena_memdup(arena, rest, length), &probe) &&
                strpbrk(probe.path, " \t") == NULL;
         probe.port = probe.port != 0 ? probe.port : PROBE_HTTP_PORT;
+    }
+    if (strcmp(text, "agent") == 0) {
+        probe.kind = PROBE_AGENT;
+        good = true;
     }
     if (!good) {
         return probe_refuse(text, err);

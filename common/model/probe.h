@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // How the health of a service is asked from outside: a program that ends with 0, a port that takes
-// connections, a page that is answered.
+// connections, a page that is answered, an agent inside a machine.
 #pragma once
 
 #include <stdint.h>
@@ -10,7 +10,7 @@
 struct arena;
 struct error;
 
-enum probe_kind { PROBE_EXEC, PROBE_TCP, PROBE_HTTP };
+enum probe_kind { PROBE_EXEC, PROBE_TCP, PROBE_HTTP, PROBE_AGENT };
 
 struct probe {
     enum probe_kind kind;
@@ -20,7 +20,7 @@ struct probe {
     const char *path; // http: "/status"
 };
 
-// "exec:/path/to/program argument …" (no shell), "tcp:host:port", "http://host[:port]/path"; an
-// IPv6 address stands in brackets. -EINVAL with the allowed forms.
+// "exec:/path/to/program argument …" (no shell), "tcp:host:port", "http://host[:port]/path",
+// "agent"; an IPv6 address stands in brackets. -EINVAL with the allowed forms.
 int probe_parse(struct arena *arena, const char *text, struct probe *ret,
                 struct error *err) WARN_UNUSED;

@@ -31,6 +31,7 @@ enum resource_key {
     RESOURCE_KEY_PROBE_TIMEOUT,
     RESOURCE_KEY_RESTART_LIMIT,
     RESOURCE_KEY_RESTART_WINDOW,
+    RESOURCE_KEY_RETRY_INTERVAL,
     RESOURCE_KEY_STATE,
     RESOURCE_KEY_MAX
 };
@@ -42,7 +43,8 @@ ENUM_TABLE(
     [RESOURCE_KEY_PROBE] = "probe", [RESOURCE_KEY_PROBE_FAILURES] = "probe_failures",
     [RESOURCE_KEY_PROBE_INTERVAL] = "probe_interval",
     [RESOURCE_KEY_PROBE_TIMEOUT] = "probe_timeout", [RESOURCE_KEY_RESTART_LIMIT] = "restart_limit",
-    [RESOURCE_KEY_RESTART_WINDOW] = "restart_window", [RESOURCE_KEY_STATE] = "state");
+    [RESOURCE_KEY_RESTART_WINDOW] = "restart_window",
+    [RESOURCE_KEY_RETRY_INTERVAL] = "retry_interval", [RESOURCE_KEY_STATE] = "state");
 
 struct resource *resource_new(struct arena *arena, const char *sid)
 {
@@ -101,6 +103,10 @@ static bool resource_number_of(struct resource *resource, enum resource_key key,
             (struct resource_number){&resource->restart_window_s, &resource->has_restart_window, 1,
                                      RESOURCE_RESTART_WINDOW_MAX_S, RESOURCE_RESTART_WINDOW_S};
         return true;
+    case RESOURCE_KEY_RETRY_INTERVAL:
+        *ret = (struct resource_number){&resource->retry_interval_s, &resource->has_retry_interval,
+                                        0, RESOURCE_RETRY_INTERVAL_MAX_S, 0};
+        return true;
     case RESOURCE_KEY_COMMENT:
     case RESOURCE_KEY_FAILBACK:
     case RESOURCE_KEY_GROUP:
@@ -157,6 +163,9 @@ static int resource_set_probe(struct arena *arena, struct resource *resource, co
     if (probe_parse(arena, value, &probe, err) < 0) {
         return error_prefix(err, "key 'probe'");
     }
+    if (probe.kind == PROBE_AGENT && strncmp(resource->sid, "vm:", 3) != 0) {
+        return error_set(err, -EINVAL, "key 'probe': only machines (vm) have a guest agent");
+    }
     resource->probe = arena_strdup(arena, value);
     return 0;
 }
@@ -211,6 +220,7 @@ int resource_set(struct arena *arena, struct resource *resource, const char *key
     case RESOURCE_KEY_PROBE_TIMEOUT:
     case RESOURCE_KEY_RESTART_LIMIT:
     case RESOURCE_KEY_RESTART_WINDOW:
+    case RESOURCE_KEY_RETRY_INTERVAL:
     case RESOURCE_KEY_MAX:
         break;
     }
@@ -255,6 +265,7 @@ int resource_unset(struct resource *resource, const char *key, struct error *err
     case RESOURCE_KEY_PROBE_TIMEOUT:
     case RESOURCE_KEY_RESTART_LIMIT:
     case RESOURCE_KEY_RESTART_WINDOW:
+    case RESOURCE_KEY_RETRY_INTERVAL:
     case RESOURCE_KEY_MAX:
         break;
     }

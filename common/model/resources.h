@@ -35,6 +35,7 @@ enum {
     RESOURCE_RESTART_LIMIT_MAX = 30,
     RESOURCE_RESTART_WINDOW_S = 600,
     RESOURCE_RESTART_WINDOW_MAX_S = 7 * 24 * 3600,
+    RESOURCE_RETRY_INTERVAL_MAX_S = 7 * 24 * 3600,
 };
 
 struct resource {
@@ -51,16 +52,18 @@ struct resource {
     // More restarts than this within the window count as a failure on the node. 0: no limit.
     int64_t restart_limit;
     int64_t restart_window_s;
+    int64_t retry_interval_s; // in error it is tried again after so long. 0: never
     // Which keys the text has: "config" prints values as stored, without filling in defaults.
     bool has_state, has_failback, has_max_restart, has_max_relocate;
     bool has_probe_interval, has_probe_timeout, has_probe_failures;
-    bool has_restart_limit, has_restart_window;
+    bool has_restart_limit, has_restart_window, has_retry_interval;
 };
 
 // A resource with all defaults, in the arena.
 struct resource *resource_new(struct arena *arena, const char *sid) WARN_UNUSED;
 // Sets one option from its text: state, group, failback, max_restart, max_relocate, comment,
-// probe, probe_interval, probe_timeout, probe_failures, restart_limit, restart_window.
+// probe, probe_interval, probe_timeout, probe_failures, restart_limit, restart_window,
+// retry_interval.
 // -EINVAL with key and allowed values when the key is unknown or the value is not allowed; then
 // nothing changed.
 int resource_set(struct arena *arena, struct resource *resource, const char *key, const char *value,

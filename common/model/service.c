@@ -113,6 +113,9 @@ int service_from_json(struct arena *arena, const char *sid, const struct json *j
         (r = json_get_string_if(json, "error", &service->error, err)) < 0 ||
         (r = json_get_string_if(json, "output", &service->output, err)) < 0 ||
         (r = json_get_int_if(json, "timeout", 0, INT32_MAX, &service->timeout_s, err)) < 0 ||
+        (r = json_get_string_if(json, "halted_by", &service->halted_by, err)) < 0 ||
+        (r = json_get_int_if(json, "attempts", 0, INT64_MAX, &service->attempts, err)) < 0 ||
+        (r = json_get_int_if(json, "retry_at", 0, INT64_MAX, &service->retry_at_s, err)) < 0 ||
         (r = json_get_bool_if(json, "running", &service->running, err)) < 0 ||
         (r = json_get_bool_if(json, "unguarded", &service->unguarded, err)) < 0 ||
         (r = service_read_command(json, &service->cmd, err)) < 0 ||
@@ -133,8 +136,15 @@ struct json *service_to_json(struct arena *arena, const struct service *service)
     json_put_string(json, "maintenance_node", service->maintenance_node);
     json_put_string(json, "error", service->error);
     json_put_string(json, "output", service->output);
+    json_put_string(json, "halted_by", service->halted_by);
     if (service->timeout_s != SERVICE_TIMEOUT_NONE) {
         json_put_int(json, "timeout", service->timeout_s);
+    }
+    if (service->attempts > 0) {
+        json_put_int(json, "attempts", service->attempts);
+    }
+    if (service->retry_at_s > 0) {
+        json_put_int(json, "retry_at", service->retry_at_s);
     }
     if (service->unguarded) {
         json_put_int(json, "unguarded", 1);

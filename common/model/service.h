@@ -61,10 +61,14 @@ struct service {
     const char *maintenance_node; // where to return after maintenance, or NULL
     const char *error;            // why it is in error, in words, or NULL
     const char *output;           // the last lines of what failed then, or NULL
+    const char *halted_by;        // stopped for want of this storage on its node, or NULL
+    int64_t attempts;             // how often it went into error since it ran, or stopped, last
+    int64_t retry_at_s;           // in error: when it is tried again; wall clock, for display
+                                  // only. 0: it is not
 };
 
 // Keys: state node uid target timeout cmd running failed_nodes maintenance_node error
-// output. Unknown keys are
+// output halted_by attempts retry_at. Unknown keys are
 // ignored.
 int service_parse(struct arena *arena, const char *sid, const char *text, size_t size_bytes,
                   struct service **ret, struct error *err) WARN_UNUSED;

@@ -20,7 +20,7 @@
 enum { STORAGE_PATH_MAX = 1024, STORAGE_WORD_MAX = 255 };
 
 ENUM_TABLE(storage_type, STORAGE_TYPE_MAX, "dir", "nfs");
-ENUM_TABLE(storage_loss, STORAGE_LOSS_MAX, "move", "keep");
+ENUM_TABLE(storage_loss, STORAGE_LOSS_MAX, "move", "keep", "stop");
 
 int storage_check_path(const char *path, struct error *err)
 {
@@ -169,7 +169,7 @@ static int set_on_loss(struct arena *arena, struct storage *storage, const char 
 {
     (void)arena;
     return storage_loss_from_string(value, &storage->on_loss) < 0
-               ? error_set(err, -EINVAL, "expected move or keep, not '%s'", value)
+               ? error_set(err, -EINVAL, "expected move, keep or stop, not '%s'", value)
                : 0;
 }
 
@@ -340,11 +340,23 @@ bool storage_has_node(const struct storage *storage, const char *node)
 
 // ---- Volumes.
 
+// A name, or names of folders and then a name; none is hidden or leads up.
+static bool is_volume(const char *text)
+{
+    for (const char *at = text; at != NULL; at = strchr(at, '/')) {
+        at += at != text ? 1 : 0;
+        if (*at == '\0' || *at == '.' || *at == '/') {
+            return false;
+        }
+    }
+    return true;
+}
+
 bool storage_volume_split(struct arena *arena, const char *name, const char **ret_storage,
                           const char **ret_volume)
 {
     const char *colon = strchr(name, ':');
-    if (colon == NULL || colon[1] == '\0' || colon[1] == '.' || strchr(colon + 1, '/') != NULL) {
+    if (colon == NULL || !is_volume(colon + 1)) {
         return false;
     }
     const char *id = arena_memdup(arena, name, (size_t)(colon - name));

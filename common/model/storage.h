@@ -36,6 +36,7 @@ ENUM_TABLE_DECLARE(storage_type);
 enum storage_loss {
     STORAGE_LOSS_MOVE, // they go to a node that has it
     STORAGE_LOSS_KEEP, // they stay, and wait for it
+    STORAGE_LOSS_STOP, // they are stopped, and started again when it is back
     STORAGE_LOSS_MAX
 };
 ENUM_TABLE_DECLARE(storage_loss);
@@ -72,7 +73,8 @@ void storage_format(const struct storage *storage, struct strbuf *out);
 // Whether the node is among those that have it.
 bool storage_has_node(const struct storage *storage, const char *node) WARN_UNUSED;
 
-// A volume's name is "<storage>:<volume>". False when the text is not of that form.
+// A volume's name is "<storage>:<volume>", where the volume may lie in folders of the storage:
+// "images/101/disk.raw". False when the text is not of that form.
 bool storage_volume_split(struct arena *arena, const char *name, const char **ret_storage,
                           const char **ret_volume) WARN_UNUSED;
 

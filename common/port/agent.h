@@ -19,6 +19,11 @@ struct agent_ops {
     // Whether what runs also works, after check said that it runs: 0, or -errno with words, and
     // then it is stopped and started again. NULL: what runs, works.
     int (*health)(struct agent *agent, const struct guest *guest, struct error *err);
+    // Whether what runs inside answers when it is asked there: 0, or -errno with words. -ENOTSUP:
+    // nothing in there could; -EAGAIN: it has not come up yet. NULL: services of this type have no
+    // inside.
+    int (*ping)(struct agent *agent, const struct guest *guest, int64_t timeout_ms,
+                struct error *err);
     // How long one job for it may take at most, in milliseconds, made of its verbs' own limits:
     // then the worker is killed. NULL: as long as any.
     int64_t (*limit_ms)(struct agent *agent, const struct guest *guest);
@@ -28,6 +33,11 @@ struct agent_ops {
     // of it runs any more.
     int (*stop)(struct agent *agent, const struct guest *guest, int64_t timeout_s,
                 struct error *err);
+    // Asks it to end and waits for that, without force and without a lock: 0 when it has ended by
+    // itself, -ESRCH when it does not run, -ETIMEDOUT when it still runs after the time. NULL:
+    // services of this type cannot be asked.
+    int (*ask)(struct agent *agent, const struct guest *guest, int64_t timeout_s,
+               struct error *err);
     // Ends it, and whatever could start it again, hard and at once. Knows no more of it than its
     // name, since there may be no store to ask. Returns within about timeout_ms, and 0 only when it
     // was proven that nothing of it runs here, and that nothing it wrote to a storage that other

@@ -10,7 +10,7 @@ struct clock;
 
 struct clock_ops {
     int64_t (*now_ms)(struct clock *clock);
-    int64_t (*wall_s)(struct clock *clock);
+    int64_t (*wall_ms)(struct clock *clock);
 };
 
 struct clock {
@@ -24,8 +24,14 @@ WARN_UNUSED static inline int64_t clock_now_ms(struct clock *clock)
     return clock->ops->now_ms(clock);
 }
 
-// Seconds since 1970, for display and timestamps only.
+// Milliseconds since 1970, for display and timestamps only.
+WARN_UNUSED static inline int64_t clock_wall_ms(struct clock *clock)
+{
+    return clock->ops->wall_ms(clock);
+}
+
+// Likewise in seconds.
 WARN_UNUSED static inline int64_t clock_wall_s(struct clock *clock)
 {
-    return clock->ops->wall_s(clock);
+    return clock->ops->wall_ms(clock) / 1000;
 }

@@ -33,11 +33,12 @@ struct job_result {
     const char *sid;
     const char *uid;
     enum svc_state state;
-    int64_t exit_code;    // enum lrm_code
-    const char *reason;   // or NULL
-    const char *output;   // the last lines that a failed verb printed; NULL: none
-    enum job_probe probe; // what the service's probe said, when there is one
-    bool restarted;       // it ran and did not work, so it was stopped and started
+    int64_t exit_code;       // enum lrm_code
+    const char *reason;      // or NULL
+    const char *output;      // the last lines that a failed verb printed; NULL: none
+    enum job_probe probe;    // what the service's probe said, when there is one
+    const char *probe_words; // why it is not good, or was not asked; or NULL
+    bool restarted;          // it ran and did not work, so it was stopped and started
 };
 
 struct job_results {

@@ -16,6 +16,7 @@
 
 #include "common/base/alloc.h"
 #include "common/base/arena.h"
+#include "common/base/planted.h"
 #include "common/model/event.h"
 #include "common/model/service.h"
 #include "common/model/store_keys.h"
@@ -46,6 +47,7 @@ struct crm {
     bool idle;
     bool disarmed; // classic: no watchdog, since everything is disarmed
     bool told_unreadable;
+    int64_t blind_since_ms; // a live master has read nothing since; INT64_MAX: it reads
 };
 
 struct crm_call {
@@ -61,6 +63,7 @@ struct crm *crm_new(const char *node, const struct timing *timing)
     crm->timing = *timing;
     crm->classic = timing->profile == TIMING_PROFILE_CLASSIC;
     crm->state = CRM_STATE_STARTUP;
+    crm->blind_since_ms = INT64_MAX;
     manager_init(&crm->manager, crm->node, &crm->timing);
     return crm;
 }
@@ -288,6 +291,7 @@ static void crm_cease(struct crm *crm)
     crm->idle = false;
     crm->idle_rounds = 0;
     crm->disarmed = false;
+    crm->blind_since_ms = INT64_MAX;
 }
 
 static void crm_lose(const struct crm_call *call)
@@ -386,6 +390,34 @@ static void crm_manage(const struct crm_call *call)
     crm_follow_disarm(call);
 }
 
+// It holds the lease and sees nothing: the cluster has no more of it than of a dead one, whose
+// lease would be free after L. So after L it gives its own back, for one that can read; it asks
+// again only when it can itself (crm_is_healthy()), so that nodes of which none can do not take
+// turns.
+static void crm_yield_blind(const struct crm_call *call)
+{
+    struct crm *crm = call->crm;
+    int64_t now_ms = call->input->now_ms;
+    if (crm->blind_since_ms == INT64_MAX) {
+        crm->blind_since_ms = now_ms;
+    }
+    int64_t blind_ms = now_ms - crm->blind_since_ms;
+    if (crm->classic || planted_is(PLANTED_BLIND_MASTER)) {
+        return;
+    }
+    if (blind_ms < crm->timing.lease_ms) {
+        crm_wait(call, crm->blind_since_ms + crm->timing.lease_ms);
+        return;
+    }
+    struct event *event =
+        crm_tell(call->input->arena, call->output, EVENT_LEVEL_WARNING, "master-yields");
+    (void)event_int(event, "blind_ms", blind_ms);
+    fencing_cancel_all(&crm->manager, call->input, call->output);
+    crm_act(call, (struct crm_action){.kind = CRM_ACTION_LEASE_RELEASE, .lease = LEASE_MANAGER});
+    crm_cease(crm);
+    crm_state_move(call, CRM_STATE_WAIT_FOR_QUORUM);
+}
+
 static void crm_work(const struct crm_call *call)
 {
     struct crm *crm = call->crm;
@@ -400,11 +432,15 @@ static void crm_work(const struct crm_call *call)
     }
     if (!input->view_ok || !input->member_ok) {
         (void)crm_tell(input->arena, call->output, EVENT_LEVEL_NOTICE, "view-not-current");
+        crm_yield_blind(call);
         return;
     }
-    if (crm_is_readable(call)) {
-        crm_manage(call);
+    if (!crm_is_readable(call)) {
+        crm_yield_blind(call);
+        return;
     }
+    crm->blind_since_ms = INT64_MAX;
+    crm_manage(call);
 }
 
 // ---- the calls of a round

@@ -43,6 +43,7 @@ void manager_init(struct manager *manager, const char *node, const struct timing
     presence_init(&manager->presence, manager->classic);
     fence_plan_init(&manager->fence_plan);
     map_init(&manager->backoff, free);
+    map_init(&manager->retries, free);
 }
 
 static void manager_forget_rules(struct manager *manager)
@@ -56,6 +57,7 @@ void manager_done(struct manager *manager)
     presence_done(&manager->presence);
     fence_plan_done(&manager->fence_plan);
     map_done(&manager->backoff);
+    map_done(&manager->retries);
     manager_forget_rules(manager);
 }
 
@@ -69,6 +71,7 @@ void manager_reset(struct manager *manager, uint64_t term)
     manager->group_rounds = MANAGER_GROUP_ROUNDS_FIRST;
     manager->scheduler = SCHEDULER_MODE_BASIC;
     map_clear(&manager->backoff);
+    map_clear(&manager->retries);
     manager_forget_rules(manager);
     fence_plan_void_all(&manager->fence_plan); // another master's intents are not known to be ours
     if (manager->classic) {

@@ -41,6 +41,7 @@ struct manager {
     int64_t imbalance_rounds; // in which the load was too uneven
     int64_t group_rounds;     // left until groups are tried to migrate
     struct map backoff;       // sid → struct manager_backoff *
+    struct map retries;       // sid → struct manager_retry *
     struct manager_rules rules;
     int scheduler; // enum scheduler_mode last told of
     // After a round that decided nothing: the same input will decide nothing again.
@@ -54,6 +55,12 @@ struct manager {
 struct manager_backoff {
     int64_t failures;
     int64_t until_ms;
+};
+
+// A service in error that is to be tried again.
+struct manager_retry {
+    int64_t interval_s; // as it was asked for when this began
+    int64_t at_ms;      // own clock
 };
 
 void manager_init(struct manager *manager, const char *node, const struct timing *timing);

@@ -201,6 +201,7 @@ static void round_load_item(struct master_round *round, struct item *item,
     item->request = resource != NULL ? resource->state : REQUEST_STATE_DISABLED;
     item->failback = resource == NULL || resource->failback;
     item->max_relocate = resource != NULL ? resource->max_relocate : RESOURCE_TRIES_DEFAULT;
+    item->retry_interval_s = resource != NULL ? resource->retry_interval_s : 0;
     item->is_vm = strncmp(slot->sid, "vm:", 3) == 0;
     item->guest_node = slot->guest_node;
     item->node = NODE_NONE;
@@ -371,7 +372,8 @@ bool master_round_is_lost_for(struct master_round *round, const struct item *ite
 {
     // INV-2: the lease of a node whose LRM never took it is free, whatever runs there. What may run
     // unguarded is waited for until the node is back.
-    if (item->record->unguarded && !round_is_protected(round, item->node)) {
+    if (item->record->unguarded && !round_is_protected(round, item->node) &&
+        !planted_is(PLANTED_UNGUARDED_IGNORED)) {
         return false;
     }
     return master_round_is_lost(round, item->node);
@@ -467,6 +469,9 @@ void item_change(struct master_round *round, struct item *item, const struct cha
     record->timeout_s = change->timeout_s;
     record->cmd = (struct service_command){.kind = SERVICE_COMMAND_NONE};
     record->running = false;
+    if (change->to != SVC_STATE_REQUEST_STOP && change->to != SVC_STATE_STOPPED) {
+        record->halted_by = NULL;
+    }
     record->uid = master_round_uid(round);
     if (round->usage != NULL) { // before it is built, it will count what it then finds
         usage_add(round, item);
@@ -509,9 +514,11 @@ static bool service_is_equal(const struct service *a, const struct service *b)
     if (a->state != b->state || !round_is_same(a->node, b->node) ||
         !round_is_same(a->uid, b->uid) || !round_is_same(a->target, b->target) ||
         a->timeout_s != b->timeout_s || !service_command_is_equal(&a->cmd, &b->cmd) ||
-        a->running != b->running || a->unguarded != b->unguarded ||
+        a->running != b->running || a->unguarded != b->unguarded || a->attempts != b->attempts ||
+        a->retry_at_s != b->retry_at_s ||
         !round_is_same(a->maintenance_node, b->maintenance_node) ||
         !round_is_same(a->error, b->error) || !round_is_same(a->output, b->output) ||
+        !round_is_same(a->halted_by, b->halted_by) ||
         a->failed_nodes_count != b->failed_nodes_count) {
         return false;
     }

@@ -69,13 +69,16 @@ struct item {
     bool guest_unlock;
     bool deferred; // disarming waits for it
     int64_t max_relocate;
-    const char *guest_node; // the guest's place, as changed in this round
-    int node;               // index of record->node
-    int target;             // index of record->target
-    int counted_node;       // where the usage model counts it
+    int64_t retry_interval_s; // 0: it is not tried again out of error
+    const char *guest_node;   // the guest's place, as changed in this round
+    int node;                 // index of record->node
+    int target;               // index of record->target
+    int counted_node;         // where the usage model counts it
     int counted_target;
     const struct item_affinity *affinity; // rules that concern it, or NULL
     const struct node_set *unreachable;   // nodes without its storages; NULL: none
+    // The storage its node has lost and for want of which it is to be stopped there; NULL: none.
+    const char *halted_by;
 };
 
 struct master_round {

@@ -8,7 +8,7 @@
 #include <stdint.h>
 
 // More nodes than a cluster can have; the rest of a longer list is left out with an event.
-enum { NODE_SET_MAX = 512, NODE_SET_WORDS = NODE_SET_MAX / 64 };
+enum { NODE_SET_MAX = 1024, NODE_SET_WORDS = NODE_SET_MAX / 64 };
 
 struct node_set {
     uint64_t words[NODE_SET_WORDS];

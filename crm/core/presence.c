@@ -6,6 +6,7 @@
 #include <stdlib.h>
 
 #include "common/base/alloc.h"
+#include "common/base/planted.h"
 #include "common/model/lrm_status.h"
 #include "common/model/timing.h"
 #include "crm/core/crm.h"
@@ -210,7 +211,8 @@ bool presence_is_awaited(const struct presence *presence, const struct crm_input
     const struct presence_node *entry = presence_find(presence, node);
     *ret_until_ms = presence->regained_ms + timing->startup_grace_ms;
     bool seen = entry != NULL && entry->since_quorum;
-    return !seen && !input->members.forced && input->now_ms < *ret_until_ms;
+    return !planted_is(PLANTED_GRACE_SKIPPED) && !seen && !input->members.forced &&
+           input->now_ms < *ret_until_ms;
 }
 
 int64_t presence_held_until_ms(const struct presence *presence, const char *node, int64_t now_ms)

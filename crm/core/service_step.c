@@ -11,6 +11,7 @@
 #include "common/base/planted.h"
 #include "common/model/options.h"
 #include "crm/core/backoff.h"
+#include "crm/core/error_state.h"
 #include "crm/core/master_round.h"
 #include "crm/core/placement.h"
 #include "crm/core/recovery.h"
@@ -31,16 +32,6 @@ static void step_tell_result(struct master_round *round, const struct item *item
     struct event *event = master_round_event_of(round, level, name, item->sid, item->record->node);
     event_int(event, "code", result->exit_code);
     master_round_text(round, event, "reason", result->reason);
-}
-
-// The record keeps why, for whoever has to repair it.
-static void step_to_error(struct master_round *round, struct item *item,
-                          const struct lrm_result *result)
-{
-    item_change_state(round, item, SVC_STATE_ERROR);
-    struct service *record = item_edit(round, item);
-    record->error = arena_strdup(round->arena, result->reason);
-    record->output = arena_strdup(round->arena, result->output);
 }
 
 static void step_drop_command(struct master_round *round, struct item *item)
@@ -167,7 +158,12 @@ static void step_started_success(struct master_round *round, struct item *item)
         step_tell_failed_nodes(round, item, EVENT_LEVEL_INFO, "relocation-succeeded");
         record->failed_nodes_count = 0;
     }
+    if (!record->running && !round->classic) {
+        (void)master_round_event_of(round, EVENT_LEVEL_NOTICE, "service-running", item->sid,
+                                    record->node);
+    }
     record->running = true;
+    error_state_forget(round, item);
 }
 
 // False when the service went to error.
@@ -179,13 +175,13 @@ static bool step_started_failure(struct master_round *round, struct item *item,
     bool retry = result->exit_code == LRM_CODE_ERROR || result->exit_code == LRM_CODE_WRONG_NODE;
     if (!retry) {
         step_tell_result(round, item, EVENT_LEVEL_ERROR, "service-failed", result);
-        step_to_error(round, item, result);
+        error_state_enter(round, item, result);
         return false;
     }
     // INV-11: one entry a report, and no more relocations than the policy allows.
     if ((int64_t)item->record->failed_nodes_count > item->max_relocate) {
         step_tell_failed_nodes(round, item, EVENT_LEVEL_ERROR, "relocation-exhausted");
-        step_to_error(round, item, result);
+        error_state_enter(round, item, result);
         return false;
     }
     step_tell_result(round, item, EVENT_LEVEL_WARNING, "service-failed", result);
@@ -324,9 +320,18 @@ static void step_started(struct master_round *round, struct item *item)
         item_change_state(round, item, SVC_STATE_REQUEST_STOP);
         return;
     }
-    if (!step_started_command(round, item)) {
-        step_started_place(round, item);
+    if (step_started_command(round, item)) {
+        return;
     }
+    if (item->halted_by != NULL) {
+        struct event *event = master_round_event_of(round, EVENT_LEVEL_WARNING, "storage-stop",
+                                                    item->sid, item->record->node);
+        master_round_text(round, event, "storage", item->halted_by);
+        item_change_state(round, item, SVC_STATE_REQUEST_STOP);
+        item_edit(round, item)->halted_by = arena_strdup(round->arena, item->halted_by);
+        return;
+    }
+    step_started_place(round, item);
 }
 
 // ---- request_stop, stopped
@@ -335,12 +340,15 @@ static void step_request_stop(struct master_round *round, struct item *item)
 {
     const struct lrm_result *result = item_result(round, item);
     if (result != NULL && result->exit_code == LRM_CODE_SUCCESS) {
+        if (item->request != REQUEST_STATE_STARTED) {
+            error_state_forget(round, item); // it is as was asked for
+        }
         item_change_state(round, item, SVC_STATE_STOPPED);
     } else if (step_follows_guest(round, item, result)) {
         return;
     } else if (result != NULL) {
         step_tell_result(round, item, EVENT_LEVEL_ERROR, "service-stop-failed", result);
-        step_to_error(round, item, result);
+        error_state_enter(round, item, result);
     } else if (master_round_is_lost_for(round, item)) {
         item_change_state(round, item, SVC_STATE_FENCE);
     }
@@ -393,7 +401,7 @@ static void step_stopped(struct master_round *round, struct item *item)
         item_change_state(round, item, SVC_STATE_FENCE);
         return;
     }
-    if (item->request == REQUEST_STATE_STARTED) {
+    if (item->request == REQUEST_STATE_STARTED && item->halted_by == NULL) {
         item_change_at(round, item, SVC_STATE_REQUEST_START, item->node);
     }
 }
@@ -411,7 +419,7 @@ static void step_moving(struct master_round *round, struct item *item)
     bool is_elsewhere = step_find_guest(round, item, result) != NODE_NONE;
     if (result != NULL && result->exit_code == LRM_CODE_WRONG_NODE && !is_elsewhere) {
         step_tell_result(round, item, EVENT_LEVEL_ERROR, "move-wrong-node", result);
-        step_to_error(round, item, result);
+        error_state_enter(round, item, result);
     } else if (result != NULL && result->exit_code == LRM_CODE_IGNORED) {
         step_tell_result(round, item, EVENT_LEVEL_INFO, "move-not-needed", result);
         item_change_at(round, item, item_wanted(item), item->node);
@@ -438,16 +446,6 @@ static void step_freeze(struct master_round *round, struct item *item)
     if (works) {
         item_change_state(round, item, item_wanted(item));
         item_edit(round, item)->unguarded = !round->classic; // its lease was given back meanwhile
-    }
-}
-
-static void step_error(struct master_round *round, struct item *item)
-{
-    if (item->request == REQUEST_STATE_DISABLED) {
-        item_edit(round, item)->failed_nodes_count = 0;
-        item_edit(round, item)->error = NULL;
-        item_edit(round, item)->output = NULL;
-        item_change_state(round, item, SVC_STATE_STOPPED);
     }
 }
 
@@ -480,7 +478,7 @@ static void step_by_state(struct master_round *round, struct item *item)
         recovery_step(round, item);
         break;
     case SVC_STATE_ERROR:
-        step_error(round, item);
+        error_state_step(round, item);
         break;
     case SVC_STATE_MAX:
         assert(item->record->state != SVC_STATE_MAX);

@@ -10,7 +10,8 @@
 struct storage_lack {
     struct node_set never; // not meant to have it
     struct node_set lost;  // should have it, and have not now
-    bool stays;            // services wait where they are until it is back
+    bool stays;            // services wait where they are until it is back …
+    bool halts;            // … and are stopped meanwhile
 };
 
 static bool lack_is_lost(const struct crm_documents *documents, const char *node, const char *id)
@@ -24,7 +25,8 @@ static bool lack_is_lost(const struct crm_documents *documents, const char *node
 static struct storage_lack *lack_find(const struct master_round *round,
                                       const struct storage *storage)
 {
-    struct storage_lack lack = {.stays = storage->on_loss == STORAGE_LOSS_KEEP};
+    struct storage_lack lack = {.stays = storage->on_loss != STORAGE_LOSS_MOVE,
+                                .halts = storage->on_loss == STORAGE_LOSS_STOP};
     for (int i = 0; i < round->nodes_count; i++) {
         const char *node = round->nodes[i].name;
         if (!storage_has_node(storage, node)) {
@@ -51,6 +53,9 @@ static void reach_bind_item(const struct master_round *round, const struct map *
             continue;
         }
         struct node_set lost = lack->lost;
+        if (lack->halts && node_set_has(&lost, item->node) && item->halted_by == NULL) {
+            item->halted_by = item->slot->storages[i];
+        }
         if (lack->stays && item->node != NODE_NONE) {
             node_set_remove(&lost, item->node);
         }

@@ -6,5 +6,6 @@
 
 struct master_round;
 
-// Sets item->unreachable of all services that lack a storage somewhere. Not in classic replay.
+// Sets item->unreachable, and halted_by, of all services that lack a storage somewhere. Not in
+// classic replay.
 void storage_reach_bind(struct master_round *round);

@@ -50,6 +50,7 @@
     ROW(RECOVERY, STARTED, "a node was found; wanted started")                                     \
     ROW(RECOVERY, REQUEST_STOP, "a node was found; not wanted started")                            \
     ROW(RECOVERY, STOPPED, "no node was found and it is disabled")                                 \
+    ROW(ERROR, REQUEST_STOP, "retry_interval is over: its end is proven, then it is tried again")  \
     ROW(ERROR, STOPPED, "disabled by the operator")                                                \
     ROW(ERROR, FENCE, "classic replay: passed through within one round")
 

@@ -32,6 +32,7 @@ static const struct agent_type agents_types[] = {
      .open = unit_agent_new,
      .close = unit_agent_free,
      .init_pid = unit_agent_init_pid,
+     .watch = unit_agent_watch,
      .check_definition = unit_agent_check_definition,
      .validate = unit_agent_validate},
     {.name = "vm",
@@ -51,6 +52,11 @@ static const struct agent_type *agents_search(const char *type, size_t length)
         }
     }
     return NULL;
+}
+
+const struct agent_type *agents_at(size_t position)
+{
+    return position < ARRAY_SIZE(agents_types) ? &agents_types[position] : NULL;
 }
 
 const struct agent_type *agents_find(const char *type)

@@ -4,6 +4,7 @@
 #pragma once
 
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 #include <sys/types.h>
 
@@ -22,6 +23,10 @@ struct agent_type {
     // The first process of a running service, for watching its end; 0: it does not run here or
     // cannot be watched.
     pid_t (*init_pid)(const char *sid);
+    // In a process of its own: writes the ids of services of this type that have ended to the
+    // descriptor, a line each, at once and of whatever node they are; until the other side is
+    // closed, or the ends cannot be told. The exit status. NULL: init_pid is enough.
+    int (*watch)(int fd, void *userdata);
     // What it uses, by its control group; processor time since its start. NULL: not known.
     int (*load)(const char *sid, bool *ret_running, int64_t *ret_cpu_us, int64_t *ret_mem_bytes,
                 struct error *err);
@@ -34,6 +39,8 @@ struct agent_type {
     int (*validate)(const struct guest *guest, const char *node, bool thorough, struct error *err);
 };
 
+// One after the other; NULL: there are no more.
+const struct agent_type *agents_at(size_t position) WARN_UNUSED;
 // NULL: there is no such type.
 const struct agent_type *agents_find(const char *type) WARN_UNUSED;
 // The same for the type of a service.

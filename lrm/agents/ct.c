@@ -10,7 +10,6 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/file.h>
-#include <sys/stat.h>
 #include <sys/syscall.h>
 #include <time.h>
 #include <unistd.h>
@@ -18,7 +17,6 @@
 #include "common/base/alloc.h"
 #include "common/base/arena.h"
 #include "common/base/error.h"
-#include "common/base/strbuf.h"
 #include "common/host/file.h"
 #include "common/host/host_clock.h"
 #include "common/host/paths.h"
@@ -32,7 +30,7 @@
 #include "lrm/agents/ct_cgroup.h"
 #include "lrm/agents/ct_config.h"
 #include "lrm/agents/ct_lxc.h"
-#include "lrm/agents/volume.h"
+#include "lrm/agents/ct_setup.h"
 #include "lrm/agents/volume_claim.h"
 
 enum {
@@ -43,7 +41,6 @@ enum {
     CT_MONITOR_WAIT_MS = 3000, // for the monitor to clean up by itself
     CT_HARD_ROUNDS_MAX = 3,
     CT_ASK_AGAIN_MS = 500,
-    CT_CONFIG_MAX = 64 * 1024,
 };
 
 struct ct_agent {
@@ -64,6 +61,7 @@ struct ct_task {
     const char *id;       // "100"
     const char *lxc_path; // canonical: LXC's state is bound to its spelling
     struct ct_cgroup_places places;
+    struct ct_setup setup;
     int lock_fd; // -1: not held
     const char
         *shared; // its file system on a storage that other nodes use as well; NULL: it is not
@@ -117,6 +115,12 @@ static int ct_task_begin(struct ct_task *task, struct agent *agent, const struct
     if (r == 0) {
         r = ct_cgroup_find(task->arena, &task->places, err);
     }
+    task->setup = (struct ct_setup){.arena = task->arena,
+                                    .store = task->agent->store,
+                                    .node = task->agent->node,
+                                    .lxc_path = task->lxc_path,
+                                    .id = task->id,
+                                    .places = &task->places};
     return r;
 }
 
@@ -240,25 +244,6 @@ static void ct_ask_to_end(struct ct_task *task, pid_t init, int64_t timeout_s)
     (void)close(fd);
 }
 
-// Where the container's files are, from the configuration that its last start here wrote; NULL: it
-// was never started here.
-static const char *ct_find_rootfs(struct ct_task *task)
-{
-    static const char key[] = "\nlxc.rootfs.path = dir:";
-    char *text = NULL;
-    size_t size = 0;
-    const char *path = arena_printf(task->arena, "%s/%s/config", task->lxc_path, task->id);
-    if (file_read(task->arena, path, CT_CONFIG_MAX, &text, &size, NULL) < 0) {
-        return NULL;
-    }
-    const char *at = strstr(text, key);
-    if (at == NULL) {
-        return NULL;
-    }
-    at += strlen(key);
-    return arena_memdup(task->arena, at, strcspn(at, "\n"));
-}
-
 // Nothing of it runs here, so that the claim of this node says nothing any more. One that cannot be
 // removed loses its force with time.
 static void ct_drop_claim(struct ct_task *task, const char *rootfs)
@@ -281,7 +266,7 @@ static int ct_stop_locked(struct ct_task *task, int64_t timeout_s, struct error 
     }
     r = ct_end_all(task, err);
     if (r == 0) {
-        ct_drop_claim(task, ct_find_rootfs(task));
+        ct_drop_claim(task, ct_setup_find_rootfs(&task->setup));
     }
     return r;
 }
@@ -317,6 +302,32 @@ static int ct_stop(struct agent *agent, const struct guest *guest, int64_t timeo
     }
     ct_task_end(&task);
     return r < 0 ? error_prefix(err, "cannot stop '%s'", guest->sid) : 0;
+}
+
+static int ct_ask(struct agent *agent, const struct guest *guest, int64_t timeout_s,
+                  struct error *err)
+{
+    struct ct_task task;
+    struct ct_cgroup_scan scan;
+    pid_t init = 0;
+    int r = ct_task_begin(&task, agent, guest, err);
+    if (r == 0) {
+        r = ct_scan(&task, CT_CGROUP_PAYLOAD, &scan, err);
+    }
+    if (r == 0) {
+        init = ct_cgroup_init_pid(&scan);
+        r = init > 0 ? 0 : error_set(err, -ESRCH, "'%s' does not run", guest->sid);
+    }
+    if (r == 0) {
+        ct_ask_to_end(&task, init, timeout_s);
+        r = ct_scan(&task, CT_CGROUP_PAYLOAD, &scan, err);
+    }
+    if (r == 0 && ct_cgroup_init_pid(&scan) == init) {
+        r = error_set(err, -ETIMEDOUT, "'%s' has not ended within %lld s, and still runs",
+                      guest->sid, (long long)timeout_s);
+    }
+    ct_task_end(&task);
+    return r;
 }
 
 // One look: the monitor first, since it could bring processes to life, but not the other way round.
@@ -379,9 +390,8 @@ static int ct_kill(struct agent *agent, const char *sid, int64_t timeout_ms, str
     if (r == 0) {
         ct_cgroup_remove(&task.places, CT_CGROUP_PAYLOAD, task.id);
         ct_cgroup_remove(&task.places, CT_CGROUP_MONITOR, task.id);
-        const char *rootfs = ct_find_rootfs(&task);
-        r = rootfs != NULL ? volume_settle(rootfs, err) : 0;
-        ct_drop_claim(&task, rootfs);
+        r = ct_setup_settle(&task.setup, err);
+        ct_drop_claim(&task, ct_setup_find_rootfs(&task.setup));
     }
     ct_task_end(&task);
     return r < 0 ? error_prefix(err, "cannot kill '%s'", sid) : 0;
@@ -421,39 +431,6 @@ static int ct_prepare(struct ct_task *task, struct error *err)
     return ct_end_all(task, err);
 }
 
-// Writes LXC's configuration from the definition in the store.
-static int ct_write_config(struct ct_task *task, const char *log_file, struct error *err)
-{
-    struct strbuf text CLEANUP(strbuf_done) = {0};
-    struct ct_config_input input = {.log_file = log_file};
-    const char *rootfs = map_find(&task->guest->config, "rootfs");
-    bool shared = false;
-    struct stat st;
-    int r = volume_resolve(task->arena, task->agent->store, rootfs, &input.rootfs, &shared, err);
-    if (r < 0) {
-        return r;
-    }
-    if (stat(input.rootfs, &st) < 0) {
-        int code = errno;
-        return error_set_errno(err, -code, "cannot use rootfs '%s' on node '%s'", input.rootfs,
-                               task->agent->node);
-    }
-    if (!S_ISDIR(st.st_mode)) {
-        return error_set(err, -ENOTDIR, "rootfs '%s' is not a folder", input.rootfs);
-    }
-    task->shared = shared && rootfs[0] != '/' ? input.rootfs : NULL;
-    input.memory = ct_cgroup_controller(&task->places, "memory.limit_in_bytes", "memory");
-    input.cpu = ct_cgroup_controller(&task->places, "cpu.cfs_quota_us", "cpu");
-    ct_config_format(task->guest, &input, &text);
-    const char *folder = arena_printf(task->arena, "%s/%s", task->lxc_path, task->id);
-    r = file_make_directory(folder, 0700, err);
-    if (r < 0) {
-        return r;
-    }
-    return file_replace(arena_printf(task->arena, "%s/config", folder), strbuf_text(&text),
-                        text.size_bytes, 0600, err);
-}
-
 // LXC said that it started it: believed only when its processes are where we can watch them.
 static int ct_prove_started(struct ct_task *task, struct error *err)
 {
@@ -486,6 +463,15 @@ static int ct_claim(struct ct_task *task, struct error *err)
     return task->shared != NULL ? volume_claim_take(task->arena, &claim, err) : 0;
 }
 
+// Nobody else writes to its files now.
+static int ct_write_names(struct ct_task *task, struct error *err)
+{
+    const struct map *config = &task->guest->config;
+    return ct_setup_write_names(ct_setup_find_rootfs(&task->setup), map_find(config, "hostname"),
+                                map_find(config, "nameserver"), map_find(config, "searchdomain"),
+                                err);
+}
+
 static int ct_start_locked(struct ct_task *task, struct error *err)
 {
     const char *log_file = arena_printf(task->arena, "%s/%s/lxc.log", task->lxc_path, task->id);
@@ -493,16 +479,18 @@ static int ct_start_locked(struct ct_task *task, struct error *err)
     if (r != 0) {
         return r < 0 ? r : 0;
     }
-    r = ct_write_config(task, log_file, err);
-    if (r < 0) {
-        return r;
+    r = ct_setup_write(&task->setup, task->guest, log_file, &task->shared, err);
+    if (r == 0) {
+        r = ct_claim(task, err);
     }
-    r = ct_claim(task, err);
     if (r < 0) {
         return r;
     }
     ct_lxc_await_end(task->lxc_path, task->id, CT_MONITOR_WAIT_MS);
-    r = ct_lxc_start(task->lxc_path, task->id, log_file, err);
+    r = ct_write_names(task, err);
+    if (r == 0) {
+        r = ct_lxc_start(task->lxc_path, task->id, log_file, err);
+    }
     if (r == 0) {
         r = ct_prove_started(task, err);
     }
@@ -607,20 +595,10 @@ static int ct_hand_over(struct ct_task *task, const char *target, struct error *
 
 static int ct_check_movable(struct ct_task *task, struct error *err)
 {
-    const char *rootfs = map_find(&task->guest->config, "rootfs");
-    const char *path = NULL;
-    bool shared = false;
     if (task->agent->lease_term == 0) {
         return error_set(err, -EPERM, "this node does not hold its agent lease");
     }
-    int r = volume_resolve(task->arena, task->agent->store, rootfs, &path, &shared, err);
-    if (r < 0) {
-        return r;
-    }
-    if (!shared) {
-        return error_set(err, -EXDEV, "rootfs '%s' is on a storage that is not shared", rootfs);
-    }
-    return 0;
+    return ct_setup_check_shared(task->arena, task->agent->store, task->guest, err);
 }
 
 // Containers cannot move while they run: `online` is the same as offline.
@@ -653,8 +631,12 @@ static int ct_move(struct agent *agent, const struct guest *guest, const char *t
     return r < 0 ? error_prefix(err, "cannot move '%s' to '%s'", guest->sid, target) : 0;
 }
 
-static const struct agent_ops ct_agent_ops = {
-    .check = ct_check, .start = ct_start, .stop = ct_stop, .kill = ct_kill, .move = ct_move};
+static const struct agent_ops ct_agent_ops = {.check = ct_check,
+                                              .start = ct_start,
+                                              .stop = ct_stop,
+                                              .ask = ct_ask,
+                                              .kill = ct_kill,
+                                              .move = ct_move};
 
 struct agent *ct_agent_new(const struct agent_context *context)
 {

@@ -52,6 +52,18 @@ int qmp_parse(struct arena *arena, const char *line, size_t size_bytes, struct q
     return 0;
 }
 
+bool qmp_is_synchronous(struct arena *arena, const char *line, size_t size_bytes, int64_t id)
+{
+    struct json *answer = NULL;
+    int64_t said = -1;
+    size_t at = size_bytes;
+    while (at > 0 && (unsigned char)line[at - 1] != 0xff) {
+        at--;
+    }
+    return at > 0 && json_parse(arena, line + at, size_bytes - at, &answer, NULL) == 0 &&
+           json_get_int(answer, "return", 0, INT64_MAX, &said, NULL) == 0 && said == id;
+}
+
 void qmp_lines_done(struct qmp_lines *lines)
 {
     strbuf_done(&lines->bytes);

@@ -3,7 +3,9 @@
 // greets, answers commands in their order, and tells events in between.
 #pragma once
 
+#include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 
 #include "common/base/macros.h"
 #include "common/base/strbuf.h"
@@ -28,6 +30,11 @@ char *qmp_format_command(struct arena *arena, const char *name,
 // One line without its end. -EBADMSG: it is not a message.
 int qmp_parse(struct arena *arena, const char *line, size_t size_bytes, struct qmp_message *ret,
               struct error *err) WARN_UNUSED;
+
+// Whether the line is the guest agent's answer to guest-sync-delimited with that id: behind the
+// last byte 0xff, which is in no other message.
+bool qmp_is_synchronous(struct arena *arena, const char *line, size_t size_bytes,
+                        int64_t id) WARN_UNUSED;
 
 // Bytes as they come, taken apart into lines.
 enum { QMP_LINE_MAX = 4 * 1024 * 1024 };

@@ -14,6 +14,7 @@
 #include "common/base/alloc.h"
 #include "common/base/arena.h"
 #include "common/base/error.h"
+#include "common/base/json.h"
 #include "common/host/host_clock.h"
 #include "common/port/clock.h"
 #include "lrm/agents/qmp.h"
@@ -68,15 +69,14 @@ static int wait_for(const struct qmp_client *client, short what, int64_t until_m
     }
 }
 
-// The next message of whatever kind.
-static int next_message(struct qmp_client *client, int64_t until_ms, struct arena *arena,
-                        struct qmp_message *ret, struct error *err)
+static int next_line(struct qmp_client *client, int64_t until_ms, struct arena *arena,
+                     const char **ret, size_t *ret_size, struct error *err)
 {
     for (;;) {
-        size_t size = 0;
-        const char *line = qmp_lines_next(&client->lines, arena, &size);
+        const char *line = qmp_lines_next(&client->lines, arena, ret_size);
         if (line != NULL) {
-            return qmp_parse(arena, line, size, ret, err);
+            *ret = line;
+            return 0;
         }
         int r = wait_for(client, POLLIN, until_ms, err);
         if (r < 0) {
@@ -91,6 +91,16 @@ static int next_message(struct qmp_client *client, int64_t until_ms, struct aren
             return error_set(err, -EBADMSG, "QEMU's message is too long");
         }
     }
+}
+
+// The next message of whatever kind.
+static int next_message(struct qmp_client *client, int64_t until_ms, struct arena *arena,
+                        struct qmp_message *ret, struct error *err)
+{
+    const char *line = NULL;
+    size_t size = 0;
+    int r = next_line(client, until_ms, arena, &line, &size, err);
+    return r < 0 ? r : qmp_parse(arena, line, size, ret, err);
 }
 
 static int send_all(struct qmp_client *client, const char *text, int64_t until_ms,
@@ -137,6 +147,28 @@ int qmp_client_execute(struct qmp_client *client, const char *command, const str
         *ret = message.result;
     }
     return 0;
+}
+
+int qmp_client_synchronize(struct qmp_client *client, int64_t timeout_ms, struct arena *arena,
+                           struct error *err)
+{
+    int64_t until_ms = now_ms() + timeout_ms;
+    int64_t id = now_ms() & INT32_MAX; // who asked before asked earlier
+    struct json *arguments = json_new_object(arena);
+    json_put_int(arguments, "id", id);
+    // The first byte is in no message: the other side forgets a question that was cut off.
+    const char *question =
+        arena_printf(arena, "\xff%s", qmp_format_command(arena, "guest-sync-delimited", arguments));
+    int r = send_all(client, question, until_ms, err);
+    for (bool done = false; r == 0 && !done;) {
+        const char *line = NULL;
+        size_t size = 0;
+        r = next_line(client, until_ms, arena, &line, &size, err);
+        if (r == 0) {
+            done = qmp_is_synchronous(arena, line, size, id);
+        }
+    }
+    return r < 0 ? error_prefix(err, "guest-sync-delimited") : 0;
 }
 
 int qmp_client_wait(struct qmp_client *client, int64_t timeout_ms, struct arena *arena,

@@ -23,6 +23,9 @@ int qmp_client_open(int fd, int64_t timeout_ms, struct qmp_client **ret,
 // For the guest agent, which speaks alike but does not greet.
 int qmp_client_open_silent(const char *path, struct qmp_client **ret,
                            struct error *err) WARN_UNUSED;
+// First thing then: what stands in the line from before is read and dropped, on both sides.
+int qmp_client_synchronize(struct qmp_client *client, int64_t timeout_ms, struct arena *arena,
+                           struct error *err) WARN_UNUSED;
 void qmp_client_free(struct qmp_client *client);
 void qmp_client_freep(struct qmp_client **client);
 

@@ -13,6 +13,7 @@
 #include "common/base/arena.h"
 #include "common/base/error.h"
 #include "common/base/strbuf.h"
+#include "common/host/file.h"
 #include "common/host/host_clock.h"
 #include "common/host/unit_bus.h"
 #include "common/model/guest.h"
@@ -530,6 +531,24 @@ pid_t unit_agent_init_pid(const char *sid)
         return 0;
     }
     return state.main_pid;
+}
+
+static void unit_tell_ended(void *userdata, const char *unit)
+{
+    const int *fd = userdata;
+    struct arena *arena CLEANUP(arena_freep) = arena_new();
+    const char *line = arena_printf(arena, "unit:%s\n", unit);
+    ignore_result(file_write_all(*fd, line, strlen(line))); // nobody reads: that ends the watch
+}
+
+int unit_agent_watch(int fd, void *userdata)
+{
+    struct unit_bus *bus CLEANUP(unit_bus_freep) = NULL;
+    (void)userdata;
+    return unit_bus_open(&bus, UNIT_CALL_MS, NULL) == 0 &&
+                   unit_bus_watch(bus, fd, unit_tell_ended, &fd, NULL) == 0
+               ? EXIT_SUCCESS
+               : EXIT_FAILURE;
 }
 
 int unit_agent_check_definition(const struct guest *guest, struct error *err)

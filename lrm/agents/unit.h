@@ -24,6 +24,8 @@ void unit_agent_free(struct agent *agent);
 
 // The unit's main process. 0: it has none.
 pid_t unit_agent_init_pid(const char *sid) WARN_UNUSED;
+// Tells the ends of units; struct agent_type says more.
+int unit_agent_watch(int fd, void *userdata) WARN_UNUSED;
 // A unit's definition is its name alone.
 int unit_agent_check_definition(const struct guest *guest, struct error *err) WARN_UNUSED;
 // Whether the unit exists on this node, can be started, and is not enabled.

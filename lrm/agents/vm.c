@@ -14,7 +14,6 @@
 #include "common/base/alloc.h"
 #include "common/base/arena.h"
 #include "common/base/error.h"
-#include "common/base/json.h"
 #include "common/host/host_clock.h"
 #include "common/model/guest.h"
 #include "common/model/sid.h"
@@ -24,6 +23,7 @@
 #include "lrm/agents/service_task.h"
 #include "lrm/agents/vm_boot.h"
 #include "lrm/agents/vm_config.h"
+#include "lrm/agents/vm_guest_agent.h"
 #include "lrm/agents/vm_move.h"
 #include "lrm/agents/vm_settle.h"
 #include "lrm/agents/vm_task.h"
@@ -32,7 +32,6 @@
 enum {
     VM_LOCK_HARD_WAIT_MS = 2000,
     VM_ASK_AGAIN_MS = 5000, // a guest that is booting does not hear the first time
-    VM_AGENT_WAIT_MS = 500,
 };
 
 static int vm_check(struct agent *agent, const struct guest *guest, bool *ret_running,
@@ -127,25 +126,19 @@ static int vm_health(struct agent *agent, const struct guest *guest, struct erro
     return r < 0 ? error_prefix(err, "'%s' does not work", guest->sid) : 0;
 }
 
-// --- Stop. ---
-
-// The guest agent hears also where nobody watches the power button.
-static bool vm_ask_agent(struct vm_task *task)
+static int vm_ping(struct agent *agent, const struct guest *guest, int64_t timeout_ms,
+                   struct error *err)
 {
-    struct qmp_client *agent CLEANUP(qmp_client_freep) = NULL;
-    const char *path = arena_printf(task->arena, "%s/agent", task->folder);
-    struct json *mode = json_new_object(task->arena);
-    json_put_string(mode, "mode", "powerdown");
-    if (qmp_client_open_silent(path, &agent, NULL) < 0 ||
-        qmp_client_execute(agent, "guest-ping", NULL, VM_AGENT_WAIT_MS, task->arena, NULL, NULL) <
-            0) {
-        return false;
+    struct vm_task task;
+    int r = vm_task_begin(&task, (struct vm_agent *)agent, guest, err);
+    if (r == 0) {
+        r = vm_guest_agent_ping(&task, timeout_ms, err);
     }
-    // It does not answer this one when it obeys.
-    int r = qmp_client_execute(agent, "guest-shutdown", mode, VM_AGENT_WAIT_MS, task->arena, NULL,
-                               NULL);
-    return r == 0 || r == -ETIMEDOUT;
+    vm_task_end(&task);
+    return r;
 }
+
+// --- Stop. ---
 
 // Asks the guest to end and waits for it. Whatever comes of it, the caller makes sure afterwards.
 static void vm_ask_to_end(struct vm_task *task, pid_t pid, int64_t timeout_s)
@@ -161,7 +154,8 @@ static void vm_ask_to_end(struct vm_task *task, pid_t pid, int64_t timeout_s)
         }
         return; // it has ended, or cannot hear
     }
-    bool heard = vm_ask_agent(task);
+    // The guest agent hears also where nobody watches the power button.
+    bool heard = vm_guest_agent_power_down(task);
     for (int64_t left_ms = timeout_s * 1000; left_ms > 0; left_ms = until_ms - service_now_ms()) {
         struct pollfd item = {.fd = fd, .events = POLLIN};
         if (!heard && qmp_client_execute(qmp, "system_powerdown", NULL, VM_QMP_WAIT_MS, task->arena,
@@ -227,6 +221,32 @@ static int vm_stop(struct agent *agent, const struct guest *guest, int64_t timeo
     }
     vm_task_end(&task);
     return r < 0 ? error_prefix(err, "cannot stop '%s'", guest->sid) : 0;
+}
+
+static int vm_ask(struct agent *agent, const struct guest *guest, int64_t timeout_s,
+                  struct error *err)
+{
+    struct vm_task task;
+    bool there = false;
+    pid_t pid = 0;
+    pid_t now = 0;
+    int r = vm_task_begin(&task, (struct vm_agent *)agent, guest, err);
+    if (r == 0) {
+        r = vm_task_look(&task, &there, &pid, err);
+    }
+    if (r == 0 && (!there || pid <= 0)) {
+        r = error_set(err, -ESRCH, "'%s' does not run", guest->sid);
+    }
+    if (r == 0) {
+        vm_ask_to_end(&task, pid, timeout_s);
+        r = vm_task_look(&task, &there, &now, err);
+    }
+    if (r == 0 && there && now == pid) {
+        r = error_set(err, -ETIMEDOUT, "'%s' has not ended within %lld s, and still runs",
+                      guest->sid, (long long)timeout_s);
+    }
+    vm_task_end(&task);
+    return r;
 }
 
 // --- Kill. ---
@@ -355,8 +375,10 @@ static int vm_receive(struct agent *agent, const char *sid, struct error *err)
 
 static const struct agent_ops vm_agent_ops = {.check = vm_check,
                                               .health = vm_health,
+                                              .ping = vm_ping,
                                               .start = vm_start,
                                               .stop = vm_stop,
+                                              .ask = vm_ask,
                                               .kill = vm_kill,
                                               .move = vm_move,
                                               .receive = vm_receive};

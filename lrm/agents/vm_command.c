@@ -88,7 +88,10 @@ static void add_channels(struct words *words, const struct vm_config *config,
                  socket_option(words->arena, "serial0", input->folder, "serial0"));
         add_pair(words, "-device", "isa-serial,chardev=serial0");
     }
-    if (config->agent) {
+    if (config->agent && config->agent_isa) {
+        add_pair(words, "-chardev", socket_option(words->arena, "agent", input->folder, "agent"));
+        add_pair(words, "-device", "isa-serial,chardev=agent,index=1");
+    } else if (config->agent) {
         add_pair(words, "-device", "virtio-serial-pci,id=channels");
         add_pair(words, "-chardev", socket_option(words->arena, "agent", input->folder, "agent"));
         add_pair(words, "-device",

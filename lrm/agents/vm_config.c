@@ -146,7 +146,32 @@ static int take_kvm(struct vm_taking *taking, const char *value, struct error *e
 
 static int take_agent(struct vm_taking *taking, const char *value, struct error *err)
 {
-    return take_bool(value, &taking->config->agent, err);
+    struct parse_words words = parse_list(taking->arena, value);
+    bool agent = false;
+    bool isa = false;
+    for (size_t i = 0; i < words.count; i++) {
+        const char *word = words.words[i];
+        if (strcmp(word, "type=isa") == 0 || strcmp(word, "type=virtio") == 0) {
+            isa = strcmp(word, "type=isa") == 0;
+            continue;
+        }
+        word += strncmp(word, "enabled=", 8) == 0 ? 8 : 0;
+        if (take_bool(word, &agent, NULL) < 0) {
+            return error_set(err, -EINVAL, "'%s' is not 0 or 1, with ',type=virtio' or ',type=isa'",
+                             value);
+        }
+    }
+    taking->config->agent = agent;
+    taking->config->agent_isa = isa;
+    return 0;
+}
+
+static int take_remark(struct vm_taking *taking, const char *value, struct error *err)
+{
+    (void)taking;
+    (void)value;
+    (void)err;
+    return 0; // kept for those who read it
 }
 
 static int take_onboot(struct vm_taking *taking, const char *value, struct error *err)
@@ -253,9 +278,13 @@ static const struct vm_config_key vm_config_keys[] = {
     {"migrate_speed", take_speed},
     {"name", take_name},
     {"onboot", take_onboot},
+    {"ostype", take_remark},
+    {"protection", take_onboot}, // for who destroys it
     {"scsihw", take_scsihw},
     {"serial0", take_serial},
     {"sockets", take_sockets},
+    {"startup", take_remark},
+    {"tags", take_remark},
     {"uuid", take_uuid},
     {"vga", take_vga},
 };

@@ -71,7 +71,8 @@ struct vm_config {
     size_t nets_count;
     const char *kernel, *initrd, *append; // or NULL
     struct parse_words args;
-    bool agent;
+    bool agent;                // a line to the guest agent
+    bool agent_isa;            // which is a serial port, the second one
     bool serial;               // a serial port for the console
     int64_t downtime_limit_ms; // of a live move
     int64_t bandwidth_bytes_s; // likewise; 0: as much as there is

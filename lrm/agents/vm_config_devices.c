@@ -96,7 +96,7 @@ int vm_config_check_volume(const char *value, struct error *err)
         return storage_check_path(value, err);
     }
     if (!storage_volume_split(arena, value, &storage, &volume) ||
-        strspn(volume, VM_DEVICES_WORD "._-") != strlen(volume)) {
+        strspn(volume, VM_DEVICES_WORD "._/-") != strlen(volume)) {
         return error_set(err, -EINVAL, "'%s' is neither <storage>:<volume> nor an absolute path",
                          value);
     }

@@ -17,6 +17,8 @@
 
 enum { CLAIM_ROUNDS_MAX = 4, CLAIM_TEXT_MAX = 256 };
 
+#define CLAIM_QUESTION ".asked"
+
 // "<folder>/.<volume>.claim<suffix>"
 static const char *claim_path(struct arena *arena, const char *volume, const char *suffix)
 {
@@ -118,20 +120,26 @@ static bool mark_is_same(const struct claim_mark *a, const struct claim_mark *b)
            a->touched.tv_sec == b->touched.tv_sec && a->touched.tv_nsec == b->touched.tv_nsec;
 }
 
-// Whether anybody touches it.
+// Asks whose it is to touch it, by a file beside it. Without the file it is not touched: an idle
+// cluster writes nothing.
 static bool claim_is_alive(struct arena *arena, const struct volume_claim *claim)
 {
     const char *path = claim_path(arena, claim->path, "");
+    const char *question = claim_path(arena, claim->path, CLAIM_QUESTION);
     struct claim_mark first = claim_look(path);
-    for (int64_t waited_ms = 0; waited_ms < VOLUME_CLAIM_WATCH_MS;
+    struct claim_mark mark = first;
+    int fd = open(question, O_WRONLY | O_CREAT | O_CLOEXEC, 0600);
+    if (fd < 0) {
+        return true; // nobody can be asked, so nobody has said no
+    }
+    (void)close(fd); // nothing was written
+    for (int64_t waited_ms = 0; waited_ms < VOLUME_CLAIM_WATCH_MS && mark_is_same(&mark, &first);
          waited_ms += VOLUME_CLAIM_LOOK_MS) {
         claim->wait(claim->userdata, VOLUME_CLAIM_LOOK_MS);
-        struct claim_mark mark = claim_look(path);
-        if (!mark_is_same(&mark, &first)) {
-            return mark.exists;
-        }
+        mark = claim_look(path);
     }
-    return false;
+    (void)unlink(question); // or the answer has taken it away
+    return !mark_is_same(&mark, &first) && mark.exists;
 }
 
 // Whether the claim of that node stands.
@@ -186,14 +194,20 @@ int volume_claim_drop(struct arena *arena, const char *path, const char *node, s
                : 0;
 }
 
-int volume_claim_touch(struct arena *arena, const char *path, const char *node, struct error *err)
+int volume_claim_answer(struct arena *arena, const char *path, const char *node, struct error *err)
 {
     const char *owner = NULL;
     const char *file = claim_path(arena, path, "");
+    const char *question = claim_path(arena, path, CLAIM_QUESTION);
+    if (access(question, F_OK) < 0) {
+        return errno == ENOENT ? 0 : error_set_errno(err, -errno, "cannot look at '%s'", question);
+    }
     int r = claim_read(arena, file, &owner, err);
     if (r < 0 || owner == NULL || strcmp(owner, node) != 0) {
         return r;
     }
+    // The question goes first: one that comes between the two is answered with the next look.
+    (void)unlink(question); // or who asked has taken it away
     // Should another node take it just now, this one's time is its new claim's: it is read once
     // more than needed there.
     if (utimensat(AT_FDCWD, file, NULL, 0) < 0 && errno != ENOENT) {

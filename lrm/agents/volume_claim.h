@@ -3,8 +3,8 @@
 // it. The second line behind leases and fencing: should two nodes ever be told to start the same
 // container, the one that comes second finds a claim that is alive, and refuses (INV-1).
 //
-// A claim is alive while its node touches the file from time to time, as storage_keeper.h does for
-// what runs. One that nobody touches is not: its node had lost the storage when it stopped the
+// A claim is alive when its node touches the file after it was asked to, as storage_keeper.h does
+// for what runs. One that nobody touches is not: its node had lost the storage when it stopped the
 // container, say. Neither is one of a node that is away from the quorate part: it was fenced before
 // anything of it is started elsewhere, and a recovery must not wait. So this line holds between
 // nodes that see each other.
@@ -19,7 +19,7 @@ struct arena;
 struct error;
 
 enum {
-    VOLUME_CLAIM_WATCH_MS = 12000, // so long a claim is watched: several touches
+    VOLUME_CLAIM_WATCH_MS = 12000, // so long an answer is waited for: several looks of the keeper
     VOLUME_CLAIM_LOOK_MS = 500,
 };
 
@@ -40,6 +40,6 @@ int volume_claim_take(struct arena *arena, const struct volume_claim *claim,
 // Nothing of this node uses the volume any more. One that is another's stays.
 int volume_claim_drop(struct arena *arena, const char *path, const char *node,
                       struct error *err) WARN_UNUSED;
-// It is still used: touches the claim when it is this node's.
-int volume_claim_touch(struct arena *arena, const char *path, const char *node,
-                       struct error *err) WARN_UNUSED;
+// It is still used: touches the claim when it is this node's and somebody asks.
+int volume_claim_answer(struct arena *arena, const char *path, const char *node,
+                        struct error *err) WARN_UNUSED;

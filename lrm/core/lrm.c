@@ -9,6 +9,7 @@
 
 #include "common/base/alloc.h"
 #include "common/base/arena.h"
+#include "common/base/planted.h"
 #include "common/model/event.h"
 #include "common/model/options.h"
 #include "common/model/service.h"
@@ -131,7 +132,7 @@ void lrm_inherit(struct lrm *lrm, int64_t deadline_ms, const struct workers_gues
         lrm->noted_unknown = !known;
         lrm->lease_term = lrm->lease_term == 0 ? term : lrm->lease_term;
     }
-    for (size_t i = 0; i < guests->count; i++) {
+    for (size_t i = 0; i < guests->count && !planted_is(PLANTED_NOTE_UNREAD); i++) {
         lrm_note_here(lrm, guests->sids[i]);
     }
 }
@@ -192,6 +193,14 @@ void lrm_note_guest_exit(struct lrm *lrm, const char *sid, int64_t now_ms)
     if (lrm->state != LRM_STATE_LOST_AGENT_LOCK) {
         restart_policy_note_exit(&lrm->restarts, sid, now_ms);
     }
+}
+
+bool lrm_is_alive(const struct lrm *lrm, const char *sid)
+{
+    const struct restart_trace *trace = restart_policy_find(&lrm->restarts, sid);
+    const struct queued_job *running = map_find(&lrm->queue.running, sid);
+    bool ends = running != NULL && (running->job.kill || running->job.state != SVC_STATE_STARTED);
+    return trace != NULL && trace->alive && !ends;
 }
 
 enum lrm_state lrm_get_state(const struct lrm *lrm)

@@ -123,6 +123,10 @@ void lrm_request_shutdown(struct lrm *lrm, const struct lrm_input *input, enum l
 // was reported for its uid before. Classic timing waits for the master's next order instead.
 void lrm_note_guest_exit(struct lrm *lrm, const char *sid, int64_t now_ms);
 
+// Whether its end would be news, told by somebody who knows nothing of jobs: it runs, as far as is
+// known, and none is at work that ends it.
+bool lrm_is_alive(const struct lrm *lrm, const char *sid) WARN_UNUSED;
+
 // Whether a guest that another node moves here live may come to life here now: this node may start
 // guests, and it is noted that this one comes.
 bool lrm_may_receive(const struct lrm *lrm, const char *sid, int64_t now_ms) WARN_UNUSED;

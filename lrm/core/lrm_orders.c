@@ -84,15 +84,35 @@ static bool lrm_orders_comes_too_late(const struct lrm *lrm, enum svc_state stat
            state == SVC_STATE_STARTED;
 }
 
-static void lrm_orders_report(struct lrm *lrm, const struct job_result *result)
+// In words what the service's probe said, for whoever looks; NULL: it has none, or was not asked.
+static const char *lrm_orders_health(const struct lrm_call *call, const struct job_result *result)
+{
+    const struct resource *resource = map_find(call->input->resources, result->sid);
+    const struct restart_trace *trace = restart_policy_find(&call->lrm->restarts, result->sid);
+    switch (result->probe) {
+    case JOB_PROBE_NONE:
+        return result->probe_words;
+    case JOB_PROBE_GOOD:
+        return "good";
+    case JOB_PROBE_BAD:
+        break;
+    }
+    return arena_printf(call->input->arena, "%lld of %lld failed: %s",
+                        (long long)(trace != NULL ? trace->probe_failures : 0),
+                        (long long)(resource != NULL ? resource->probe_failures : 0),
+                        result->probe_words != NULL ? result->probe_words : "no reason was given");
+}
+
+static void lrm_orders_report(const struct lrm_call *call, const struct job_result *result)
 {
     const struct lrm_result report = {.uid = result->uid,
                                       .sid = result->sid,
                                       .state = result->state,
                                       .exit_code = result->exit_code,
                                       .reason = result->reason,
-                                      .output = result->output};
-    map_put(&lrm->results, result->sid, lrm_result_clone(&report));
+                                      .output = result->output,
+                                      .health = lrm_orders_health(call, result)};
+    map_put(&call->lrm->results, result->sid, lrm_result_clone(&report));
 }
 
 // It was restarted too often here: the master is told as of a start that failed, and decides
@@ -123,7 +143,7 @@ static bool lrm_orders_is_spent(const struct lrm_call *call, const struct servic
                                       .exit_code = LRM_CODE_ERROR,
                                       .reason = reason};
     restart_policy_forget_restarts(&lrm->restarts, service->sid);
-    lrm_orders_report(lrm, &result);
+    lrm_orders_report(call, &result);
     return true;
 }
 
@@ -303,7 +323,7 @@ static void lrm_orders_take_result(const struct lrm_call *call, const struct job
     if (result->state == SVC_STATE_STARTED && !lrm_orders_judge(call, result)) {
         return;
     }
-    lrm_orders_report(lrm, result);
+    lrm_orders_report(call, result);
 }
 
 // Results whose uid the master no longer has were consumed, or are of no use any more.

@@ -11,6 +11,7 @@
 
 #include "common/base/alloc.h"
 #include "common/base/arena.h"
+#include "common/base/planted.h"
 #include "common/model/event.h"
 #include "common/model/service.h"
 #include "lrm/core/lrm_internal.h"
@@ -60,7 +61,7 @@ void lrm_strays_find(const struct lrm_call *call)
 {
     struct lrm *lrm = call->lrm;
     const struct lrm_input *input = call->input;
-    if (!lrm->event_driven || lrm_stop_is_running(lrm)) {
+    if (!lrm->event_driven || lrm_stop_is_running(lrm) || planted_is(PLANTED_STRAYS_KEPT)) {
         return;
     }
     if (lrm->mode == LRM_MODE_DISARM) {

@@ -12,18 +12,20 @@
 //
 // Steps (NODE is node1 …, SID is ct:100 …, SECONDS may have a fraction):
 //     power-off NODE | power-on NODE | reboot NODE
-//     cut NODE [in|out] | mend NODE | split NODE... | heal        network; heal mends all of it
-//     loss PERCENT                                                 of packets; 0 ends it
-//     pause NODE SECONDS                                           all its processes
-//     hold NODE DAEMON SECONDS                                     one of them
-//     kill NODE DAEMON                                             corosync clusterd crm lrm
-//     watchdogd kill-guest SID | hang-guest SID on|off                       a hanging one does not
-//     stop start-fails SID COUNT | start-slow SID SECONDS | stop-slow SID SECONDS disk-full NODE
-//     on|off | disk-slow NODE MILLISECONDS | disk-lost NODE wall-clock NODE SECONDS fence-device
-//     NODE works|fails|hangs|lies set SID KEY VALUE | add SID | remove SID | migrate SID NODE |
-//     relocate SID NODE | stop SID rule add|remove ...                                          as
-//     ha-manager rules maintenance NODE on|off | disarm | arm expected NODE VOTES [force] node-join
-//     NODE | node-leave NODE | node-reinstall NODE settle
+//     cut NODE [in|out] | mend NODE | split NODE... | heal (all of the network)
+//     loss PERCENT (of packets; 0 ends it)
+//     pause NODE SECONDS (all its processes) | hold NODE DAEMON SECONDS (one of them)
+//     kill NODE DAEMON (corosync, clusterd, crm, lrm, watchdogd)
+//     kill-guest SID | hang-guest SID on|off (it does not stop)
+//     start-fails SID COUNT | start-slow SID SECONDS | stop-slow SID SECONDS
+//     disk-full NODE on|off | disk-slow NODE MILLISECONDS | disk-lost NODE
+//     blind NODE on|off (its ha-crm cannot read the store)
+//     wall-clock NODE SECONDS | fence-device NODE works|fails|hangs|lies
+//     set SID KEY VALUE | add SID | remove SID | migrate SID NODE | relocate SID NODE | stop SID
+//     rule add|remove ... (as ha-manager rules)
+//     maintenance NODE on|off | disarm | arm | expected NODE VOTES [force]
+//     node-join NODE | node-leave NODE | node-reinstall NODE
+//     settle
 #pragma once
 
 #include <stdbool.h>

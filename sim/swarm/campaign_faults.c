@@ -165,6 +165,28 @@ static void fault_pause(struct draw *draw)
     draw_step(draw, ms, "heal");
 }
 
+// Cut off while it stands still: what it goes on with is not true any more.
+static void fault_asleep(struct draw *draw)
+{
+    int node = draw_node(draw);
+    int64_t ms = draw_pick_ms(draw, draw->timing.token_ms, 2 * draw->timing.lease_ms);
+    draw_step(draw, 0, "pause node%d %s", node, draw_seconds(draw, ms));
+    draw_step(draw, draw_pick_ms(draw, 0, ms), "cut node%d", node);
+    draw_step(draw, ms + draw_duration_ms(draw), "mend node%d", node);
+}
+
+// All are off, and one comes later than the others.
+static void fault_latecomer(struct draw *draw)
+{
+    int late = draw_node(draw);
+    int64_t off_ms = draw_pick_ms(draw, 4, 10) * draw->timing.token_ms;
+    for (int i = 1; i <= draw->cluster.nodes; i++) {
+        int64_t back_ms = off_ms + draw_pick_ms(draw, 0, 1000);
+        draw_step(draw, draw_pick_ms(draw, 0, 100), "power-off node%d", i);
+        draw_step(draw, back_ms + (i == late ? draw_duration_ms(draw) : 0), "power-on node%d", i);
+    }
+}
+
 // --- daemons, disks, clocks ----------------------------------------------------------------------
 
 static const char *const draw_daemons[] = {"corosync", "clusterd", "crm", "lrm", "watchdogd"};
@@ -193,6 +215,15 @@ static void fault_guards(struct draw *draw)
         draw_step(draw, draw_pick_ms(draw, 0, 300), "cut node%d", node);
         draw_step(draw, 300 + draw_duration_ms(draw), "mend node%d", node);
     }
+}
+
+// The LRM of a node that is cut off is killed: the next one can ask nobody what runs here.
+static void fault_orphan(struct draw *draw)
+{
+    int node = draw_node(draw);
+    draw_step(draw, 0, "cut node%d", node);
+    draw_step(draw, draw_pick_ms(draw, 0, draw->timing.authority_ms), "kill node%d lrm", node);
+    draw_step(draw, draw->timing.authority_ms + draw_duration_ms(draw), "mend node%d", node);
 }
 
 static void fault_hold(struct draw *draw)
@@ -251,6 +282,19 @@ static void fault_disk(struct draw *draw)
     }
 }
 
+// The CRM of a node can read nothing, which matters when it is the master's; and somebody waits for
+// a master who can.
+static void fault_blind(struct draw *draw)
+{
+    int node = draw_node(draw);
+    draw_step(draw, 0, "blind node%d on", node);
+    if (draw->cluster.services > 0 && draw_chance(draw, 2)) {
+        draw_step(draw, draw_pick_ms(draw, 0, 2000), "relocate ct:%" PRId64 " node%d",
+                  draw_sid(draw), draw_node(draw));
+    }
+    draw_step(draw, draw_duration_ms(draw), "blind node%d off", node);
+}
+
 // Alone in its round: with a second disk lost at once what was written is lost by right.
 static void fault_disk_lost(struct draw *draw)
 {
@@ -306,6 +350,20 @@ static void fault_device(struct draw *draw)
         draw_step(draw, 100, "cut node%d", node);
     }
     draw_step(draw, 100 + draw_duration_ms(draw), "fence-device node%d works", node);
+}
+
+// Taken for off though it goes on, and back before it would have stopped by itself: that it runs
+// what is another node's is what it has to find out.
+static void fault_liar(struct draw *draw)
+{
+    int node = draw_node(draw);
+    int64_t seen_ms = timing_detection_ms(&draw->timing);
+    int64_t stops_ms = draw->timing.authority_ms - draw->timing.stop_ms;
+    draw_step(draw, 0, "fence-device node%d lies", node);
+    draw_step(draw, 100, "cut node%d", node);
+    int64_t back_ms = draw_pick_ms(draw, seen_ms, stops_ms > seen_ms ? stops_ms : seen_ms);
+    draw_step(draw, 100 + back_ms, "mend node%d", node);
+    draw_step(draw, 100 + back_ms + draw_duration_ms(draw), "fence-device node%d works", node);
 }
 
 // --- operators -----------------------------------------------------------------------------------
@@ -373,6 +431,23 @@ static void fault_resource(struct draw *draw)
         draw_step(draw, draw_pick_ms(draw, 0, 5000), "remove ct:%" PRId64, id);
         draw_step(draw, 5000 + draw_pick_ms(draw, 0, 5000), "add ct:%" PRId64, id);
     }
+}
+
+// A guest that runs is put under HA on a node that has nothing else to do, whose LRM stands still;
+// and the node is lost before it has heard of it.
+static void fault_adopted(struct draw *draw)
+{
+    enum { IDLE_MS = 8000 }; // by then the node has given its lease back
+    int64_t id = draw_sid(draw);
+    int node = draw_node(draw);
+    int64_t cut_ms = IDLE_MS + draw_pick_ms(draw, 0, 2000);
+    int64_t mend_ms = cut_ms + draw_duration_ms(draw);
+    draw_step(draw, 0, "remove ct:%" PRId64, id);
+    draw_step(draw, IDLE_MS - 100, "hold node%d lrm %s", node,
+              draw_seconds(draw, mend_ms - IDLE_MS));
+    draw_step(draw, IDLE_MS, "add ct:%" PRId64, id);
+    draw_step(draw, cut_ms, "cut node%d", node);
+    draw_step(draw, mend_ms, "mend node%d", node);
 }
 
 static void fault_rule(struct draw *draw)
@@ -482,16 +557,22 @@ static const struct draw_fault {
     {"flap", fault_flap, 3, false, false, 2},
     {"loss", fault_loss, 3, false, false, 2},
     {"pause", fault_pause, 6, false, false, 1},
+    {"asleep", fault_asleep, 2, false, false, 2},
+    {"latecomer", fault_latecomer, 1, false, false, 3},
     {"kill", fault_kill, 6, false, false, 1},
     {"guards", fault_guards, 2, false, false, 1},
+    {"orphan", fault_orphan, 1, false, false, 2},
     {"hold", fault_hold, 3, false, false, 1},
     {"late", fault_late, 2, false, false, 2},
     {"amnesia", fault_amnesia, 1, false, false, 2},
     {"disk", fault_disk, 4, false, false, 1},
+    {"blind", fault_blind, 2, false, false, 2},
     {"disk-lost", fault_disk_lost, 1, true, false, 3},
     {"clock", fault_clock, 2, false, false, 1},
     {"guest", fault_guest, 4, false, true, 1},
     {"device", fault_device, 2, false, false, 2},
+    {"liar", fault_liar, 1, false, false, 2},
+    {"adopted", fault_adopted, 1, false, true, 2},
     {"move", fault_move, 4, false, true, 2},
     {"state", fault_state, 4, false, true, 1},
     {"burst", fault_burst, 3, false, true, 1},

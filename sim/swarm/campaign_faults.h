@@ -15,7 +15,7 @@ struct arena;
 struct error;
 struct strbuf;
 
-enum { DRAW_STEPS_MAX = 512, DRAW_FAULTS_MAX = 32 };
+enum { DRAW_STEPS_MAX = 512, DRAW_FAULTS_MAX = 64 };
 
 struct draw_step {
     int64_t at_ms;

@@ -63,7 +63,8 @@ static void check_double(struct swarm_checks *checks, int64_t true_us, const cha
     }
     size_t count = swarm_world_nodes(checks->world);
     for (size_t i = 0; i < count; i++) {
-        if (!check_runs_truly(checks, guest, i)) {
+        // One whose power switch lied runs on by right, until it hears of it.
+        if (!check_runs_truly(checks, guest, i) || checks->nodes[i].has_liar) {
             continue;
         }
         if (first != SIZE_MAX) {
@@ -201,6 +202,20 @@ static void on_power(void *userdata, int64_t true_us, size_t node, bool is_on, c
     }
 }
 
+// INV-14: who holds the manager's lease and can read nothing makes room for one that can, after the
+// lease time; twice that, since it may have been late to notice.
+static void check_blind(struct swarm_checks *checks, int64_t true_us, size_t node)
+{
+    int64_t since_us = checks->nodes[node].blind_since_us;
+    int64_t bound_us = (2 * checks->timing.lease_ms + checks->timing.renew_ms) * CHECK_US;
+    if (since_us < true_us - bound_us) {
+        check_violate(checks, true_us,
+                      "INV-14: %s keeps the manager's lease, and can read nothing since %" PRId64
+                      " ms",
+                      swarm_world_node_name(checks->world, node), since_us / CHECK_US);
+    }
+}
+
 // INV-4 for the manager's lease, INV-2 for a node's: what its LRM may still believe ends before
 // anybody else holds its lease, and the reverse.
 static void check_authority(struct swarm_checks *checks, int64_t true_us, size_t node,
@@ -217,6 +232,7 @@ static void check_authority(struct swarm_checks *checks, int64_t true_us, size_t
                           swarm_world_node_name(checks->world, checks->manager_node),
                           swarm_world_node_name(checks->world, node), term);
         }
+        check_blind(checks, true_us, node);
         checks->has_manager = true;
         checks->manager_term = term;
         checks->manager_node = node;
@@ -316,6 +332,30 @@ static void check_pauses(struct swarm_checks *checks, int64_t true_us)
     }
 }
 
+// INV-3: a node that stood still says that it is quorate only when it has heard from the others.
+static void check_doubt(struct swarm_checks *checks, int64_t true_us)
+{
+    int64_t noticed_us = timing_detection_ms(&checks->timing) * CHECK_US;
+    size_t count = swarm_world_nodes(checks->world);
+    for (size_t i = 0; i < count; i++) {
+        int64_t alone_us = swarm_truth_alone_since_us(checks->truth, true_us, i);
+        const struct check_node *node = &checks->nodes[i];
+        bool has_woken = node->woken_us > true_us - 2 * CHECK_GRACE_US &&
+                         node->woken_us <= true_us - CHECK_GRACE_US &&
+                         node->woken_us - node->asleep_us > noticed_us &&
+                         node->held_until_us < true_us; // else it says nothing at all
+        if (has_woken && alone_us < true_us - noticed_us &&
+            !swarm_world_is_paused(checks->world, i) && !swarm_truth_is_forced(checks->truth) &&
+            swarm_world_is_quorate(checks->world, i)) {
+            check_violate(
+                checks, true_us,
+                "INV-3: %s says that it is quorate, and has been cut off from the majority "
+                "since %" PRId64 " ms",
+                swarm_world_node_name(checks->world, i), alone_us / CHECK_US);
+        }
+    }
+}
+
 static void on_after(void *userdata, int64_t true_us)
 {
     struct swarm_checks *checks = userdata;
@@ -328,6 +368,7 @@ static void on_after(void *userdata, int64_t true_us)
     check_pauses(checks, true_us);
     if (true_us >= checks->resumed_at_us) {
         checks->resumed_at_us = INT64_MAX;
+        check_doubt(checks, true_us);
         map_each (e, &checks->guests) {
             check_double(checks, true_us, e->key, e->value);
         }
@@ -355,7 +396,7 @@ struct swarm_checks *swarm_checks_new(const struct campaign_cluster *cluster)
     checks->recover_by_us = INT64_MAX;
     checks->silent_at_us = checks->resumed_at_us = checks->disarmed_since_us = INT64_MAX;
     for (size_t i = 0; i < CAMPAIGN_NODES_MAX; i++) {
-        checks->nodes[i].maintenance_since_us = INT64_MAX;
+        checks->nodes[i].maintenance_since_us = checks->nodes[i].blind_since_us = INT64_MAX;
     }
     for (int64_t i = 0; i < cluster->services; i++) {
         char sid[32];
@@ -400,21 +441,49 @@ void swarm_checks_set_world(struct swarm_checks *checks, struct swarm_world *wor
     checks->world = world;
 }
 
+// The last word is for how long; what stands still hears old answers and looks at its watch when it
+// goes on.
+static void check_note_stop(struct check_node *node, const struct campaign_step *step,
+                            int64_t now_us)
+{
+    int64_t ms = 0;
+    ignore_result(
+        campaign_parse_seconds(step->words[step->count - 1], INT32_MAX, &ms)); // it is one
+    int64_t until_us = now_us + ms * CHECK_US + CHECK_COMMIT_US;
+    node->stood_until_us = until_us > node->stood_until_us ? until_us : node->stood_until_us;
+    node->blind_since_us = node->blind_since_us < INT64_MAX ? now_us : INT64_MAX;
+    if (campaign_step_is(step, "hold")) {
+        node->held_until_us = until_us > node->held_until_us ? until_us : node->held_until_us;
+    }
+    if (campaign_step_is(step, "pause")) { // nothing may happen at all before it goes on
+        node->asleep_us = node->was_paused ? node->asleep_us : now_us;
+        node->was_paused = true;
+    }
+}
+
+static void check_note_node(struct swarm_checks *checks, const struct campaign_step *step)
+{
+    size_t place = step->count > 1 ? check_node_find(checks, step->words[1]) : SIZE_MAX;
+    if (place == SIZE_MAX) {
+        return;
+    }
+    struct check_node *node = &checks->nodes[place];
+    int64_t now_us = swarm_world_now_us(checks->world);
+    if (campaign_step_is(step, "pause") || campaign_step_is(step, "hold")) {
+        check_note_stop(node, step, now_us);
+    } else if (campaign_step_is(step, "blind")) {
+        bool is_on = strcmp(step->words[2], "on") == 0;
+        bool was_on = node->blind_since_us < INT64_MAX;
+        node->blind_since_us = !is_on ? INT64_MAX : was_on ? node->blind_since_us : now_us;
+    } else if (campaign_step_is(step, "fence-device")) {
+        node->has_liar = node->has_liar || strcmp(step->words[2], "lies") == 0;
+    }
+}
+
 void swarm_checks_note_step(struct swarm_checks *checks, const struct campaign_step *step)
 {
     check_recovery_cancel(checks);
-    if (campaign_step_is(step, "pause")) {
-        size_t node = check_node_find(checks, step->words[1]);
-        if (node != SIZE_MAX) { // nothing may happen at all before it goes on
-            checks->nodes[node].was_paused = true;
-        }
-    }
-    if (campaign_step_is(step, "fence-device") && strcmp(step->words[2], "lies") == 0) {
-        size_t node = check_node_find(checks, step->words[1]);
-        if (node != SIZE_MAX) {
-            checks->nodes[node].has_liar = true;
-        }
-    }
+    check_note_node(checks, step);
     if (campaign_step_is(step, "add")) {
         swarm_records_add_sid(checks->records, step->words[1]);
     }

@@ -10,8 +10,6 @@
 #include "common/model/rules_compile.h"
 #include "sim/swarm/swarm_checks_internal.h"
 
-enum { CHECK_COMMIT_US = 2 * 1000 * 1000 };
-
 static bool event_is(const struct event *event, const char *name)
 {
     return strcmp(event->name, name) == 0;
@@ -26,6 +24,15 @@ static int64_t event_number(const struct event *event, const char *key)
         }
     }
     return 0;
+}
+
+// "node2/lrm" to the place of node2.
+static size_t check_event_node(const struct swarm_checks *checks, const char *at)
+{
+    char name[64] = "";
+    size_t length = strcspn(at, "/");
+    memcpy(name, at, length < sizeof(name) ? length : 0);
+    return check_node_find(checks, name);
 }
 
 // --- INV-8, INV-9: where the cluster puts a service ----------------------------------------------
@@ -63,14 +70,24 @@ static bool check_was_ordered(const struct swarm_checks *checks, const char *sid
     return map_has(&checks->orders, arena_printf(arena, "%s %s", sid, node));
 }
 
+// By what was committed, too: that it has ended is told by nobody when the answer to that write was
+// lost.
+static bool check_is_in_maintenance(const struct swarm_checks *checks, int64_t true_us,
+                                    const char *name, size_t node)
+{
+    const struct manager_status *status = swarm_records_status(checks->records);
+    const struct manager_node *stored = status != NULL ? map_find(&status->nodes, name) : NULL;
+    return checks->nodes[node].maintenance_since_us < true_us - CHECK_COMMIT_US &&
+           (stored == NULL || stored->state == NODE_STATE_MAINTENANCE);
+}
+
 static void check_place(struct swarm_checks *checks, int64_t true_us, const char *sid,
                         const char *node)
 {
     int64_t since_us = 0;
     const struct affinity *affinity = swarm_records_affinity(checks->records, &since_us);
     size_t place = check_node_find(checks, node);
-    if (place != SIZE_MAX &&
-        checks->nodes[place].maintenance_since_us < true_us - CHECK_COMMIT_US) {
+    if (place != SIZE_MAX && check_is_in_maintenance(checks, true_us, node, place)) {
         check_violate(checks, true_us, "INV-9: %s is put on %s, which is in maintenance", sid,
                       node);
     }
@@ -122,10 +139,7 @@ static void check_left_alone(struct swarm_checks *checks, int64_t true_us, const
     bool acts =
         event_is(event, "start") || event_is(event, "stop") || event_is(event, "move-begin");
     bool fences = event_is(event, "fence-begin") || event_is(event, "recover");
-    char name[64] = "";
-    size_t length = strcspn(at, "/");
-    memcpy(name, at, length < sizeof(name) ? length : 0);
-    size_t node = check_node_find(checks, name);
+    size_t node = check_event_node(checks, at);
     if ((!acts && !fences) || node == SIZE_MAX ||
         swarm_truth_alone_since_us(checks->truth, true_us, node) < INT64_MAX ||
         swarm_truth_may_fence(checks->truth, node)) {
@@ -137,7 +151,9 @@ static void check_left_alone(struct swarm_checks *checks, int64_t true_us, const
         check_violate(checks, true_us, "INV-9: %s says '%s' of %s, which is ignored", at,
                       event->name, sid);
     }
-    if (checks->disarmed_since_us < true_us - CHECK_KNOWN_US) {
+    const struct manager_status *status = swarm_records_status(checks->records);
+    bool is_armed = status != NULL && status->disarm == DISARM_MODE_NONE;
+    if (checks->disarmed_since_us < true_us - CHECK_KNOWN_US && !is_armed) {
         check_violate(checks, true_us, "INV-9: %s says '%s' while the cluster is disarmed", at,
                       event->name);
     }
@@ -209,6 +225,11 @@ static void check_fence(struct swarm_checks *checks, int64_t true_us, const stru
         check_violate(checks, true_us, "INV-10: %s is to be fenced though nothing is wrong with it",
                       name);
     }
+    if (node != SIZE_MAX && swarm_truth_is_awaited(checks->truth, true_us, node)) {
+        check_violate(
+            checks, true_us,
+            "INV-10: %s is to be fenced, and has not had the time to come after the outage", name);
+    }
 }
 
 static void check_tries(struct swarm_checks *checks, int64_t true_us, const struct event *event)
@@ -237,8 +258,18 @@ static void check_forget_retries(struct swarm_checks *checks)
     }
 }
 
+// The policy is for each node: one that dies leaves the next one all its tries.
+static void check_count_retry(struct swarm_checks *checks, struct check_guest *guest,
+                              const char *at)
+{
+    size_t node = check_event_node(checks, at);
+    guest->retries = node == guest->retries_on ? guest->retries + 1 : 1;
+    guest->retries_on = node;
+}
+
 // INV-11 once more, by counting: what is repeated and moved on without end.
-static void check_rows(struct swarm_checks *checks, int64_t true_us, const struct event *event)
+static void check_rows(struct swarm_checks *checks, int64_t true_us, const char *at,
+                       const struct event *event)
 {
     const char *sid = event_find(event, "sid");
     const char *to = event_find(event, "to");
@@ -252,7 +283,9 @@ static void check_rows(struct swarm_checks *checks, int64_t true_us, const struc
         return;
     }
     bool is_known = record->resource_since_us < true_us - CHECK_KNOWN_US;
-    guest->retries += event_is(event, "start-retry") ? 1 : 0;
+    if (event_is(event, "start-retry")) {
+        check_count_retry(checks, guest, at);
+    }
     guest->failures += event_is(event, "service-failed") ? 1 : 0;
     if (is_known && guest->retries > record->resource->max_restart) {
         check_violate(checks, true_us,
@@ -282,7 +315,7 @@ void check_event(struct swarm_checks *checks, int64_t true_us, const char *at,
     check_note_order(checks, event);
     check_once(checks, true_us, event);
     check_tries(checks, true_us, event);
-    check_rows(checks, true_us, event);
+    check_rows(checks, true_us, at, event);
     check_note_state(checks, true_us, event);
 }
 
@@ -313,7 +346,9 @@ void check_commit(struct swarm_checks *checks, int64_t true_us, size_t node)
     int64_t alone_us = swarm_truth_alone_since_us(checks->truth, true_us, node);
     int64_t noticed_us = timing_detection_ms(&checks->timing) * CHECK_US + CHECK_COMMIT_US;
     bool is_forced = swarm_truth_is_forced(checks->truth);
-    if (alone_us < true_us - noticed_us && !is_forced) {
+    bool is_late =
+        true_us < checks->nodes[node].stood_until_us; // it hears what was answered before
+    if (alone_us < true_us - noticed_us && !is_forced && !is_late) {
         check_violate(checks, true_us,
                       "INV-3: %s answered a write, and has been cut off from the majority since "
                       "%" PRId64 " ms",

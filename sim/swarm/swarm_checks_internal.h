@@ -22,14 +22,18 @@ struct check_node {
     int64_t condemned_us; // its last fence-begin
     bool was_paused;
     bool has_liar;                // its fence device has lied since the last settle
-    int64_t woken_us;             // from its last pause
+    int64_t held_until_us;        // a daemon of it
+    int64_t stood_until_us;       // it or a daemon of it; and a moment more
+    int64_t asleep_us, woken_us;  // when its last pause began and ended
     int64_t maintenance_since_us; // INT64_MAX: it is not
+    int64_t blind_since_us;       // its CRM can read nothing since; INT64_MAX: it can
 };
 
 struct check_guest {
     bool runs[CAMPAIGN_NODES_MAX];
     size_t running;
     int64_t retries, failures; // in a row, counted here: starts that failed, nodes that gave up
+    size_t retries_on;         // the node on which they were
 };
 
 struct swarm_checks {
@@ -58,7 +62,12 @@ struct swarm_checks {
     bool is_violated;
 };
 
-enum { CHECK_US = 1000, CHECK_GRACE_US = 200 * 1000, CHECK_KNOWN_US = 10 * 1000 * 1000 };
+enum {
+    CHECK_US = 1000,
+    CHECK_GRACE_US = 200 * 1000,
+    CHECK_COMMIT_US = 2 * 1000 * 1000,
+    CHECK_KNOWN_US = 10 * 1000 * 1000,
+};
 
 // The first one counts; the world is stopped.
 void check_violate(struct swarm_checks *checks, int64_t true_us, const char *format, ...)

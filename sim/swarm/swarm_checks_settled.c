@@ -14,6 +14,9 @@ int64_t swarm_checks_settle_until_us(struct swarm_checks *checks)
     const struct timing *timing = &checks->timing;
     int64_t now_us = swarm_world_now_us(checks->world);
     swarm_truth_note_mended(checks->truth, now_us);
+    for (size_t i = 0; i < CAMPAIGN_NODES_MAX; i++) {
+        checks->nodes[i].blind_since_us = INT64_MAX;
+    }
     // A node may turn out to be lost only now, be fenced and recovered, and the one that took its
     // services after it; then moves, starts and stops.
     int64_t bound_ms = 2 * timing_worst_failover_ms(timing) + timing->startup_grace_ms +
@@ -58,6 +61,14 @@ static void settled_say(const struct swarm_checks *checks, const char *sid,
     strbuf_append(out, guest == NULL || guest->running == 0 ? " no node" : "");
 }
 
+// The event can be lost with the answer to the write.
+static bool settled_is_disarmed(const struct swarm_checks *checks)
+{
+    const struct manager_status *status = swarm_records_status(checks->records);
+    return status != NULL ? status->disarm != DISARM_MODE_NONE && status->disarmed
+                          : checks->disarmed_since_us < INT64_MAX;
+}
+
 // A state that says by itself why the service is not as it should be.
 static bool settled_is_blocked(const struct swarm_checks *checks, const char *sid,
                                const struct service *service)
@@ -68,7 +79,7 @@ static bool settled_is_blocked(const struct swarm_checks *checks, const char *si
     case SVC_STATE_ERROR:
         return swarm_truth_guest_is_faulty(checks->truth, sid) || map_has(&checks->errors, sid);
     case SVC_STATE_FREEZE:
-        return checks->disarmed_since_us < INT64_MAX;
+        return settled_is_disarmed(checks);
     case SVC_STATE_RECOVERY:
         return affinity != NULL; // recover-failed names the rules
     case SVC_STATE_REQUEST_START:
@@ -90,7 +101,7 @@ static bool settled_is_well(const struct swarm_checks *checks, const char *sid,
 {
     size_t running = guest != NULL ? guest->running : 0;
     const struct service *service = record->service;
-    if (record->resource->state == REQUEST_STATE_IGNORED || checks->disarmed_since_us < INT64_MAX) {
+    if (record->resource->state == REQUEST_STATE_IGNORED || settled_is_disarmed(checks)) {
         return true;
     }
     if (service == NULL) {

@@ -44,13 +44,14 @@ static int64_t port_now_ms(struct clock *port)
     return swarm_clock_now_ms((const struct swarm_clock *)port);
 }
 
-static int64_t port_wall_s(struct clock *port)
+static int64_t port_wall_ms(struct clock *port)
 {
     const struct swarm_clock *clock = (const struct swarm_clock *)port;
-    return wall_start_s + clock->wall_offset_s + swarm_queue_now_us(clock->queue) / US_PER_S;
+    return (wall_start_s + clock->wall_offset_s) * 1000 +
+           swarm_queue_now_us(clock->queue) / (US_PER_S / 1000);
 }
 
-static const struct clock_ops clock_ops = {.now_ms = port_now_ms, .wall_s = port_wall_s};
+static const struct clock_ops clock_ops = {.now_ms = port_now_ms, .wall_ms = port_wall_ms};
 
 void swarm_clock_init(struct swarm_clock *clock, struct swarm_queue *queue, int64_t offset_ms,
                       int64_t drift_ppm)

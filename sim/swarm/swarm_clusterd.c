@@ -405,6 +405,11 @@ const char *swarm_clusterd_peek(const struct swarm_clusterd *clusterd, const cha
     return arena_memdup(arena, rows[0].value, rows[0].size_bytes);
 }
 
+bool swarm_clusterd_is_quorate(const struct swarm_clusterd *clusterd)
+{
+    return engine_is_quorate(clusterd->engine);
+}
+
 bool swarm_clusterd_is_serving(const struct swarm_clusterd *clusterd)
 {
     return replica_mode(engine_replica(clusterd->engine)) == REPLICA_MODE_SERVING;

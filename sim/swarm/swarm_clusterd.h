@@ -82,6 +82,8 @@ int swarm_clusterd_expect(struct swarm_clusterd *clusterd, uint32_t votes, bool 
 // For the observer: never for a daemon. The committed value here, or NULL.
 const char *swarm_clusterd_peek(const struct swarm_clusterd *clusterd, const char *key,
                                 uint64_t *ret_version);
+// What it tells its clients of the quorum now.
+bool swarm_clusterd_is_quorate(const struct swarm_clusterd *clusterd) WARN_UNUSED;
 bool swarm_clusterd_is_serving(const struct swarm_clusterd *clusterd) WARN_UNUSED;
 // Sum over the committed durable rows, and the version at which it stands.
 uint64_t swarm_clusterd_checksum(const struct swarm_clusterd *clusterd, uint64_t *ret_version);

@@ -104,7 +104,8 @@ struct swarm_crm *swarm_crm_start(struct swarm_node *node)
     struct swarm_fiber *fiber = swarm_rounds_fiber(crm->rounds);
     client_open(crm);
     swarm_client_set_fiber(crm->client, fiber);
-    swarm_store_tap_init(&crm->store, node, swarm_client_store(crm->client), fiber);
+    swarm_store_tap_init(&crm->store, node, swarm_client_store(crm->client), fiber,
+                         &node->is_blind);
     swarm_lease_tap_init(&crm->lease, node, swarm_client_lease(crm->client), fiber, NULL);
     crm->stats = live_stats_new(&crm->store.port);
     crm->fence = swarm_fence_new(node, crm->client, swarm_crm_request, crm);

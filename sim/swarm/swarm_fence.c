@@ -18,6 +18,7 @@
 #include "sim/swarm/swarm_host.h"
 
 enum { ACT_MS_MIN = 200, ACT_MS_MAX = 2500, ANSWER_MS_MAX = 500 };
+enum { BOOT_S_MIN = 3, BOOT_S_MAX = 15 };
 
 // What a device does once it was told to, whoever lives on to hear of it.
 struct act {
@@ -68,6 +69,11 @@ static void act_due(void *userdata)
     struct act *act = userdata;
     struct swarm_world *world = act->world;
     swarm_node_cut_power(act->target, "device");
+    if (world->is_mended &&
+        act->target->is_configured) { // somebody sees that and turns it on again
+        swarm_node_boot_after(act->target,
+                              swarm_random(world, BOOT_S_MIN * SWARM_S, BOOT_S_MAX * SWARM_S));
+    }
     (void)map_remove(&world->acts, act->key); // frees it; it was there
 }
 

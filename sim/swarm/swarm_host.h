@@ -77,6 +77,7 @@ struct swarm_node {
     bool is_joining;    // will, when it has come
     bool is_on, is_paused;
     bool no_in, no_out, is_apart; // what is wrong with its cable; on the side that a split named
+    bool is_blind;                // its ha-crm cannot read the store
     bool is_stopping;             // an orderly reboot or departure: nothing is started again
     const char *reset_why;        // it is about to be reset, or NULL
     bool boots_again;             // when that has ended
@@ -133,6 +134,7 @@ struct swarm_world {
     struct swarm_net *net;
     struct swarm_ids ids;
     bool has_hardware_watchdogs;
+    bool is_mended; // all faults have ended, and no step came since
     bool is_stopped;
     struct swarm_node **nodes;
     size_t count;

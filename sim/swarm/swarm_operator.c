@@ -460,7 +460,7 @@ static void try_begin(void *userdata)
     swarm_client_set_fiber(operator->client, operator->fiber);
     swarm_client_connect(operator->client, node->clusterd);
     swarm_store_tap_init(&operator->store, node,
-                         swarm_client_store(operator->client), operator->fiber);
+                         swarm_client_store(operator->client), operator->fiber, NULL);
     swarm_fiber_resume(operator->fiber);
 }
 

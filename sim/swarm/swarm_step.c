@@ -279,6 +279,13 @@ static int do_disk_full(struct step_run *run, struct error *err)
     return 0;
 }
 
+static int do_blind(struct step_run *run, struct error *err)
+{
+    (void)err; // never fails
+    run->node->is_blind = word_is(run, 2, "on");
+    return 0;
+}
+
 static int do_disk_slow(struct step_run *run, struct error *err)
 {
     int64_t ms = 0;
@@ -365,6 +372,7 @@ static const struct step_row {
     {"start-fails", STEP_ON_GUEST, do_start_fails},
     {"start-slow", STEP_ON_GUEST, do_start_slow},
     {"stop-slow", STEP_ON_GUEST, do_stop_slow},
+    {"blind", STEP_ON_NODE, do_blind},
     {"disk-full", STEP_ON_NODE, do_disk_full},
     {"disk-slow", STEP_ON_NODE, do_disk_slow},
     {"disk-lost", STEP_ON_NODE, do_disk_lost},
@@ -389,6 +397,7 @@ static const struct step_row {
 int swarm_world_do(struct swarm_world *world, const struct campaign_step *step, struct error *err)
 {
     struct step_run run = {.world = world, .step = step};
+    world->is_mended = false;
     for (size_t i = 0; i < ARRAY_SIZE(step_rows); i++) {
         const struct step_row *row = &step_rows[i];
         if (!word_is(&run, 0, row->verb)) {
@@ -411,6 +420,7 @@ int swarm_world_do(struct swarm_world *world, const struct campaign_step *step, 
 void swarm_world_mend(struct swarm_world *world)
 {
     struct step_run run = {.world = world};
+    world->is_mended = true;
     ignore_result(do_heal(&run, NULL)); // never fails
     for (size_t i = 0; i < world->count; i++) {
         struct swarm_node *node = world->nodes[i];
@@ -421,6 +431,7 @@ void swarm_world_mend(struct swarm_world *world)
         swarm_disk_set_full(node->disk, false);
         swarm_disk_set_speed(node->disk, 1, DISK_USUAL_MS_MAX);
         node->power_switch = SWARM_SWITCH_WORKS;
+        node->is_blind = false;
         swarm_node_power_on(node);
     }
     map_each (e, &world->guests) {

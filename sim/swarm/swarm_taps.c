@@ -4,6 +4,7 @@
 #include <errno.h>
 
 #include "common/base/arena.h"
+#include "common/base/error.h"
 #include "common/port/membership.h"
 #include "sim/swarm/swarm_clusterd.h"
 #include "sim/swarm/swarm_fiber.h"
@@ -32,15 +33,28 @@ bool swarm_await_connection(struct swarm_node *node, struct swarm_client *client
     return false;
 }
 
+static bool is_blind(const struct swarm_store_tap *tap)
+{
+    return tap->is_blind != NULL && *tap->is_blind;
+}
+
+static int refuse_blind(struct error *err)
+{
+    return error_set(err, -EIO, "what ha-clusterd sends cannot be read");
+}
+
 static int tap_refresh(struct store *port, struct error *err)
 {
-    return store_refresh(((struct swarm_store_tap *)port)->inner, err);
+    const struct swarm_store_tap *tap = (const struct swarm_store_tap *)port;
+    return is_blind(tap) ? refuse_blind(err) : store_refresh(tap->inner, err);
 }
 
 static int tap_read(struct store *port, const char *prefix, uint64_t since, struct arena *arena,
                     struct store_entries *ret, struct error *err)
 {
-    return store_read(((struct swarm_store_tap *)port)->inner, prefix, since, arena, ret, err);
+    const struct swarm_store_tap *tap = (const struct swarm_store_tap *)port;
+    return is_blind(tap) ? refuse_blind(err)
+                         : store_read(tap->inner, prefix, since, arena, ret, err);
 }
 
 static int tap_commit(struct store *port, const struct store_txn *txn, uint64_t *ret_version,
@@ -60,11 +74,11 @@ static int tap_commit(struct store *port, const struct store_txn *txn, uint64_t 
 }
 
 void swarm_store_tap_init(struct swarm_store_tap *tap, struct swarm_node *node, struct store *inner,
-                          const struct swarm_fiber *fiber)
+                          const struct swarm_fiber *fiber, const bool *is_blind)
 {
     static const struct store_ops ops = {
         .refresh = tap_refresh, .read = tap_read, .commit = tap_commit};
-    *tap = (struct swarm_store_tap){{&ops}, inner, node, fiber};
+    *tap = (struct swarm_store_tap){{&ops}, inner, node, fiber, is_blind};
 }
 
 static int tap_acquire(struct lease *port, const char *name, struct lease_grant *ret,

@@ -26,9 +26,10 @@ struct swarm_store_tap {
     struct store *inner;
     struct swarm_node *node;
     const struct swarm_fiber *fiber; // in which it is used
+    const bool *is_blind;            // while true, nothing can be read; NULL: never
 };
 void swarm_store_tap_init(struct swarm_store_tap *tap, struct swarm_node *node, struct store *inner,
-                          const struct swarm_fiber *fiber);
+                          const struct swarm_fiber *fiber, const bool *is_blind);
 
 struct swarm_lease_tap {
     struct lease port; // first

@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "common/base/alloc.h"
+#include "common/base/macros.h"
 #include "common/base/map.h"
 #include "common/base/parse.h"
 #include "common/model/timing.h"
@@ -31,6 +32,9 @@ struct swarm_truth {
     size_t count;           // highest node that was named
     int64_t next_resume_us; // of a paused node; INT64_MAX: none is
     bool forced;
+    bool had_majority, has_majority;                        // ever, now
+    int64_t majority_lost_us, majority_us, majority_gap_us; // when it was lost, when it came back
+    bool is_vague; // who hears whom cannot be told from the steps
     bool all_may_fence, all_may_reset;
     int64_t isolations; // faults of this kind since all was well
     int64_t steps;      // of any kind
@@ -86,6 +90,19 @@ static size_t truth_count_heard(const struct swarm_truth *truth, size_t node, in
     return count;
 }
 
+static void truth_note_majority(struct swarm_truth *truth, int64_t now_us, bool has_majority)
+{
+    if (truth->has_majority && !has_majority) {
+        truth->majority_lost_us = now_us;
+    }
+    if (!truth->has_majority && has_majority) {
+        truth->majority_us = now_us;
+        truth->majority_gap_us = truth->had_majority ? now_us - truth->majority_lost_us : INT64_MAX;
+        truth->had_majority = true;
+    }
+    truth->has_majority = has_majority;
+}
+
 static void truth_update(struct swarm_truth *truth, int64_t now_us)
 {
     size_t members = 0;
@@ -111,6 +128,7 @@ static void truth_update(struct swarm_truth *truth, int64_t now_us)
             node->was_isolated = true;
         }
     }
+    truth_note_majority(truth, now_us, has_majority);
     // Nodes that are there may be unable to take part.
     size_t isolated = 0;
     for (size_t i = 0; i < truth->count; i++) {
@@ -270,7 +288,13 @@ static void truth_step_node(struct swarm_truth *truth, int64_t now_us,
 void swarm_truth_note_step(struct swarm_truth *truth, int64_t true_us,
                            const struct campaign_step *step)
 {
+    static const char *const vague[] = {"loss",      "pause",      "hold",          "kill",
+                                        "node-join", "node-leave", "node-reinstall"};
     truth->steps++;
+    for (size_t i = 0; i < ARRAY_SIZE(vague); i++) {
+        truth->is_vague = truth->is_vague || campaign_step_is(step, vague[i]);
+    }
+    truth->is_vague = truth->is_vague || (campaign_step_is(step, "cut") && step->count == 3);
     if (truth_step_guest(truth, step)) {
         return;
     }
@@ -308,7 +332,7 @@ void swarm_truth_note_settled(struct swarm_truth *truth)
         node->was_isolated = node->was_paused = node->was_held = false;
         node->lost_lrm = node->lost_watchdogd = false;
     }
-    truth->forced = truth->all_may_fence = truth->all_may_reset = false;
+    truth->forced = truth->all_may_fence = truth->all_may_reset = truth->is_vague = false;
     truth->isolations = truth->steps = 0;
     truth->slow_ms = 0;
     map_clear(&truth->faulty);
@@ -350,6 +374,17 @@ int64_t swarm_truth_alone_since_us(struct swarm_truth *truth, int64_t true_us, s
         truth_update(truth, true_us);
     }
     return truth->nodes[node].alone_since_us;
+}
+
+bool swarm_truth_is_awaited(struct swarm_truth *truth, int64_t true_us, size_t node)
+{
+    // Too short an absence of the majority need not be noticed by all. Clocks are off by a little.
+    int64_t noticed_ms = 2 * timing_detection_ms(&truth->timing) + truth->timing.token_ms;
+    int64_t grace_us = (truth->timing.startup_grace_ms * 99 / 100) * 1000;
+    int64_t alone_us = swarm_truth_alone_since_us(truth, true_us, node);
+    return truth->has_majority && !truth->is_vague && !truth->forced &&
+           truth->majority_gap_us > noticed_ms * 1000 && alone_us < truth->majority_us &&
+           true_us < truth->majority_us + grace_us;
 }
 
 bool swarm_truth_is_forced(const struct swarm_truth *truth)

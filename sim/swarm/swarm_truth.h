@@ -32,6 +32,9 @@ bool swarm_truth_is_single_loss(const struct swarm_truth *truth, size_t node) WA
 // Since when no majority can have heard the node; INT64_MAX: one can.
 int64_t swarm_truth_alone_since_us(struct swarm_truth *truth, int64_t true_us,
                                    size_t node) WARN_UNUSED;
+// Whether the node is still waited for after an outage of all: no majority has heard it since there
+// is one again, and that is not long ago. False when that cannot be told for sure.
+bool swarm_truth_is_awaited(struct swarm_truth *truth, int64_t true_us, size_t node) WARN_UNUSED;
 // An operator's word has replaced the quorum since all was well.
 bool swarm_truth_is_forced(const struct swarm_truth *truth) WARN_UNUSED;
 // The service's own faults in this round: it need not be well for them.

@@ -310,7 +310,8 @@ static void worker_connect(struct worker *worker)
     worker->client = swarm_client_new(&spec);
     swarm_client_set_fiber(worker->client, worker->fiber);
     swarm_client_connect(worker->client, node->clusterd);
-    swarm_store_tap_init(&worker->store, node, swarm_client_store(worker->client), worker->fiber);
+    swarm_store_tap_init(&worker->store, node, swarm_client_store(worker->client), worker->fiber,
+                         NULL);
 }
 
 static struct worker *worker_new(struct swarm_workers *workers, const struct job *job)

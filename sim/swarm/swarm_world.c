@@ -278,6 +278,12 @@ const char *swarm_world_peek(const struct swarm_world *world, size_t node, const
     return clusterd != NULL ? swarm_clusterd_peek(clusterd, key, ret_version) : NULL;
 }
 
+bool swarm_world_is_quorate(const struct swarm_world *world, size_t node)
+{
+    const struct swarm_clusterd *clusterd = world->nodes[node]->clusterd;
+    return clusterd != NULL && swarm_clusterd_is_quorate(clusterd);
+}
+
 bool swarm_world_is_serving(const struct swarm_world *world, size_t node)
 {
     const struct swarm_clusterd *clusterd = world->nodes[node]->clusterd;

@@ -65,6 +65,8 @@ const struct timing *swarm_world_timing(const struct swarm_world *world) WARN_UN
 // A committed value as the node's ha-clusterd has it, or NULL; until the world runs on.
 const char *swarm_world_peek(const struct swarm_world *world, size_t node, const char *key,
                              uint64_t *ret_version);
+// Whether its ha-clusterd says so.
+bool swarm_world_is_quorate(const struct swarm_world *world, size_t node) WARN_UNUSED;
 bool swarm_world_is_serving(const struct swarm_world *world, size_t node) WARN_UNUSED;
 // Sum over the committed durable rows of a node, and the version at which it stands.
 uint64_t swarm_world_checksum(const struct swarm_world *world, size_t node, uint64_t *ret_version);

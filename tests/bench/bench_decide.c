@@ -8,6 +8,7 @@
 //   bench_decide [NODES SERVICES]    one line of JSON for each measured cluster
 #include <assert.h>
 #include <linux/perf_event.h>
+#include <malloc.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -33,7 +34,6 @@
 #include "common/port/lease.h"
 #include "common/port/membership.h"
 #include "common/port/store.h"
-#include "common/port/watchdog.h"
 #include "crm/core/pointer_list.h"
 #include "crm/round.h"
 
@@ -41,7 +41,10 @@ enum {
     STEADY_ROUNDS = 10, // measured of each kind; the figure is their mean
     SETTLE_ROUNDS_MAX = 500,
     TICK_MS = 10 * 1000, // a full round at the latest, whatever happens
-    RULE_NODES_OF = 100, // services that share a rule about nodes
+    BENCH_NODES_MAX = 1000,
+    BENCH_SERVICES_MAX = 100 * 1000,
+    RULES_FIT_MAX = 128 * 50000, // nodes × services: beyond, rules like these are no document
+    RULE_NODES_OF = 100,         // services that share a rule about nodes
     RULE_PAIR_OF = 10, // one service of so many has a partner it must be with, one must not be with
 };
 
@@ -60,7 +63,6 @@ struct bench {
     struct store store;
     struct lease lease;
     struct membership membership;
-    struct watchdog watchdog;
     struct ids ids;
     struct event_sink sink;
     struct crm_ports ports;
@@ -78,7 +80,9 @@ struct bench {
     struct arena *arena;
     struct pointer_list written; // of the last round: struct store_op *
     uint64_t given;
-    uint64_t commits; // durable ones
+    uint64_t commits;                  // durable ones
+    size_t sent_bytes, sent_bytes_max; // in transactions of the master; in the largest of them
+    size_t told_bytes;                 // in those of the LRMs
     struct crm_round *round;
     struct crm_round_result result;
     int counter; // of instructions; -1: this machine has none for us
@@ -131,11 +135,6 @@ static int64_t bench_now_ms(struct clock *clock)
     return BENCH_OF(clock, clock)->now_ms;
 }
 
-static int64_t bench_wall_s(struct clock *clock)
-{
-    return BENCH_OF(clock, clock)->now_ms / 1000;
-}
-
 static int bench_refresh(struct store *store, struct error *err)
 {
     (void)store; // changes come in between the rounds
@@ -172,12 +171,25 @@ static void bench_take(struct bench *bench, const struct store_op *ops, size_t c
     (void)client_cache_apply(&bench->cache, parsed, bench->version); // it always changes
 }
 
+// As they are stored; what a message adds for each is left out.
+static size_t bench_count_bytes(const struct store_op *ops, size_t count)
+{
+    size_t bytes = 0;
+    for (size_t i = 0; i < count; i++) {
+        bytes += strlen(ops[i].key) + (ops[i].value != NULL ? strlen(ops[i].value) : 0);
+    }
+    return bytes;
+}
+
 static int bench_commit(struct store *store, const struct store_txn *txn, uint64_t *ret_version,
                         struct error *err)
 {
     (void)err; // never fails
     struct bench *bench = BENCH_OF(store, store);
     bench_take(bench, txn->ops, txn->count);
+    size_t bytes = bench_count_bytes(txn->ops, txn->count);
+    bench->sent_bytes += bytes;
+    bench->sent_bytes_max = bytes > bench->sent_bytes_max ? bytes : bench->sent_bytes_max;
     if (strncmp(txn->ops[0].key, STORE_PREFIX_VOLATILE, strlen(STORE_PREFIX_VOLATILE)) != 0) {
         bench->commits++;
         for (size_t i = 0; i < txn->count; i++) {
@@ -226,21 +238,6 @@ static int bench_members(struct membership *membership, struct arena *arena,
     return 0;
 }
 
-static int bench_arm(struct watchdog *watchdog, int64_t deadline_ms, struct error *err)
-{
-    (void)watchdog;
-    (void)deadline_ms;
-    (void)err;
-    return 0;
-}
-
-static int bench_disarm(struct watchdog *watchdog, struct error *err)
-{
-    (void)watchdog;
-    (void)err;
-    return 0;
-}
-
 static const char *bench_id(struct ids *ids, struct arena *arena)
 {
     // As long as a real one.
@@ -281,6 +278,7 @@ static void bench_send(struct bench *bench, const struct pointer_list *list)
     for (size_t i = 0; i < list->count; i++) {
         ops[i] = *(const struct store_op *)list->items[i];
     }
+    bench->told_bytes += bench_count_bytes(ops, list->count);
     bench_take(bench, ops, list->count);
 }
 
@@ -493,18 +491,16 @@ static struct cost bench_lose_node(struct bench *bench, int lost)
 
 static void bench_init(struct bench *bench, size_t nodes, size_t services)
 {
-    static const struct clock_ops clock_ops = {bench_now_ms, bench_wall_s};
+    static const struct clock_ops clock_ops = {bench_now_ms, bench_now_ms};
     static const struct store_ops store_ops = {bench_refresh, bench_read, bench_commit};
     static const struct lease_ops lease_ops = {bench_acquire, bench_release};
     static const struct membership_ops membership_ops = {bench_members};
-    static const struct watchdog_ops watchdog_ops = {bench_arm, bench_disarm};
     static const struct ids_ops ids_ops = {bench_id};
     static const struct event_sink_ops sink_ops = {bench_emit};
     *bench = (struct bench){.clock = {&clock_ops},
                             .store = {&store_ops},
                             .lease = {&lease_ops},
                             .membership = {&membership_ops},
-                            .watchdog = {&watchdog_ops},
                             .ids = {&ids_ops},
                             .sink = {&sink_ops},
                             .now_ms = 1000 * 1000,
@@ -525,7 +521,6 @@ static void bench_init(struct bench *bench, size_t nodes, size_t services)
                                       .store = &bench->store,
                                       .lease = &bench->lease,
                                       .membership = &bench->membership,
-                                      .watchdog = &bench->watchdog,
                                       .ids = &bench->ids,
                                       .events = &bench->sink};
     bench->round = crm_round_new(bench->members[0].node, &bench->timing, &bench->ports);
@@ -583,16 +578,29 @@ static struct cost bench_quiet(struct bench *bench)
     return cost;
 }
 
+// Of the heap: the master, its copy of the store, and the measured cluster beside it.
+static double bench_heap_mib(void)
+{
+    struct mallinfo2 info = mallinfo2();
+    return (double)(info.uordblks + info.hblkhd) / 1048576.0;
+}
+
 static void bench_run(size_t nodes, size_t services, bool rules)
 {
     struct bench bench;
+    double heap_mib = bench_heap_mib();
     bench_init(&bench, nodes, services);
     bench_fill(&bench, rules);
     struct cost ignored = {0};
     bench_settle(&bench, &ignored);
     struct cost takeover = bench_take_over(&bench);
     bench_settle(&bench, &ignored);
+    bench.told_bytes = bench.sent_bytes = bench.sent_bytes_max = 0;
     struct cost steady = bench_steady(&bench);
+    size_t told_bytes = bench.told_bytes / STEADY_ROUNDS;
+    size_t steady_bytes = bench.sent_bytes / STEADY_ROUNDS;
+    bench.sent_bytes = 0;
+    heap_mib = bench_heap_mib() - heap_mib;
     struct cost quiet = bench_quiet(&bench);
     // A node of those that rules about nodes name, when there are any.
     int lost = (int)(nodes - 1) / 2 * 2;
@@ -600,10 +608,13 @@ static void bench_run(size_t nodes, size_t services, bool rules)
     struct cost loss = bench_lose_node(&bench, lost);
     (void)printf("{\"nodes\":%zu,\"services\":%zu,\"rules\":%s,\"takeover_cpu_ms\":%.3f,"
                  "\"steady_cpu_ms\":%.3f,\"quiet_cpu_ms\":%.3f,\"loss_cpu_ms\":%.3f,"
-                 "\"loss_round_max_cpu_ms\":%.3f,\"loss_rounds\":%d,\"recovered_services\":%zu",
+                 "\"loss_round_max_cpu_ms\":%.3f,\"loss_rounds\":%d,\"recovered_services\":%zu,"
+                 "\"steady_write_bytes\":%zu,\"steady_report_bytes\":%zu,\"loss_write_bytes\":%zu,"
+                 "\"write_max_bytes\":%zu,\"heap_mib\":%.1f",
                  nodes, services, rules ? "true" : "false", takeover.cpu_ms,
                  steady.cpu_ms / STEADY_ROUNDS, quiet.cpu_ms / STEADY_ROUNDS, loss.cpu_ms,
-                 loss.round_cpu_ms_max, loss.rounds, recovered);
+                 loss.round_cpu_ms_max, loss.rounds, recovered, steady_bytes, told_bytes,
+                 bench.sent_bytes, bench.sent_bytes_max, heap_mib);
     if (bench.counter >= 0) {
         (void)printf(",\"steady_instructions_m\":%.2f,\"loss_instructions_m\":%.2f",
                      steady.instructions_m / STEADY_ROUNDS, loss.instructions_m);
@@ -619,13 +630,15 @@ int main(int argc, char **argv)
     static const size_t services[] = {100, 1000, 10000, 50000};
     if (argc == 3) {
         int64_t one[2];
-        if (parse_int64(argv[1], 2, 128, &one[0]) < 0 ||
-            parse_int64(argv[2], 10, 90000, &one[1]) < 0) {
+        if (parse_int64(argv[1], 2, BENCH_NODES_MAX, &one[0]) < 0 ||
+            parse_int64(argv[2], 10, BENCH_SERVICES_MAX, &one[1]) < 0) {
             (void)fprintf(stderr, "usage: bench_decide [NODES SERVICES]\n");
             return 2;
         }
         bench_run((size_t)one[0], (size_t)one[1], false);
-        bench_run((size_t)one[0], (size_t)one[1], true);
+        if (one[0] * one[1] <= RULES_FIT_MAX) {
+            bench_run((size_t)one[0], (size_t)one[1], true);
+        }
         return 0;
     }
     for (size_t i = 0; i < sizeof(nodes) / sizeof(nodes[0]); i++) {

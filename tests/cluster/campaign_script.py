@@ -19,6 +19,7 @@ REFUSED = {
     'start-fails': 'needs a container that is broken on purpose',
     'start-slow': 'needs a container that is slow on purpose',
     'stop-slow': 'needs a container that is slow on purpose',
+    'blind': 'needs an ha-crm that cannot read on purpose',
     'disk-slow': 'the disks of test nodes are files',
     'disk-lost': 'a node without its disk has to be taken out and to join again',
     'fence-device': 'the campaign configures no fence device',

@@ -186,12 +186,13 @@ events_forget() { # NODE DAEMON
 
 # shellcheck disable=SC2034 # used by the tests
 shared_storage=shared
+node_options=() # of 'node up', for the clusters that a test makes
 
 cluster_create() { # COUNT [OPTION…]: a new cluster with that many nodes and the shared storage; options of 'create'
     local number count=$1
     shift
     node down >/dev/null
-    node up "$count" >/dev/null
+    node up "$count" "${node_options[@]}" >/dev/null
     cgroup=$(node cgroup)
     wait_for "$PATIENCE_S" "ha-clusterd of node1 answers" has_status_line node1 '^quorum '
     on node1 ha-cluster create test "$@" >/dev/null

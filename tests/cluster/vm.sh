@@ -7,6 +7,7 @@
 . "$(dirname "$(readlink -f "${BASH_SOURCE[0]}")")/lib.sh"
 
 vm_guest=$build/tests/lib/vm_guest.elf
+vm_words="count fill" # what the guest shall do
 
 vm_need() { # what is needed besides a cluster
     command -v qemu-system-x86_64 >/dev/null || { note "qemu-system-x86 is not installed"; exit "$STATUS_SKIP"; }
@@ -60,17 +61,33 @@ vm_runs_on() { # SID NODE
     [ "$(vm_nodes "$1")" = "$2" ]
 }
 
-# A machine under HA that counts. Further words are options of 'create'.
-vm_make() { # SID NODE [OPTION…]
+# A machine that is not under HA and does not run. Further words are options of 'create'.
+vm_create() { # SID NODE [OPTION…]
     local sid=$1 where=$2
     shift 2
     cp "$vm_guest" "$(node path)/shared/vm_guest.elf"
     on "$where" ha-guest create "$sid" --ide0 "$shared_storage:1" --memory 64 --vga none --kvm 0 \
-        --kernel /mnt/shared/vm_guest.elf --append "count fill" "$@" >/dev/null
+        --kernel /mnt/shared/vm_guest.elf --append "$vm_words" "$@" >/dev/null
     vm_number_last=0
+}
+
+# A machine under HA that counts.
+vm_make() { # SID NODE [OPTION…]
+    local sid=$1 where=$2
+    vm_create "$@"
     on "$where" ha-manager add "$sid"
     wait_for "$PATIENCE_S" "$sid is started on $where" service_is "$where" "$sid" "$where" started
     wait_for "$PATIENCE_S" "$sid counts" vm_counts "$sid"
+}
+
+# The guest hangs: its processor stands still, QEMU goes on. Only with the word "agent".
+vm_hang() { # SID
+    local disk order
+    disk=$(vm_disk "$1")
+    order=$(mktemp)
+    { printf HAVMHANG; dd if="$disk" bs=1 skip=8 count=8 status=none; } >"$order"
+    dd if="$order" of="$disk" bs=512 seek=2 conv=notrunc status=none
+    rm -f "$order"
 }
 
 vm_is_another() { # SID INSTANCE

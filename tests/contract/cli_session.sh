@@ -121,7 +121,7 @@ refuses "wrong node" 1 "no node 'node9' in this cluster, there are: $(hostname)"
 refuses "move what is not under HA" 1 "'ct:101' is not under HA" "$MANAGER" relocate ct:101 "$(hostname)"
 prints "command without a master" "no master is active now" "$MANAGER" relocate ct:100 "$(hostname)"
 refuses "destroy under HA" 1 "is under HA: remove it there first" "$GUEST" destroy ct:100
-does "start under HA is a request" "$GUEST" start ct:100
+prints "start under HA is a request" "its requested state is now 'started'" "$GUEST" start ct:100
 prints "and the cluster's to carry out" "state started" "$MANAGER" config
 does "rule" "$MANAGER" rules add node-affinity web --resources ct:100 --nodes "$(hostname)":2
 prints "rules" "in use" "$MANAGER" rules config

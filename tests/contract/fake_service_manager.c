@@ -71,8 +71,14 @@ static void changed(struct manager *m)
                                          "SubState", NULL);
 }
 
+// Returns when the process is in its group and is what it shall be.
 static pid_t run_sleep(const struct manager *m, const char *seconds, bool stubborn)
 {
+    int fds[2] = {-1, -1};
+    char c = 0;
+    if (pipe2(fds, O_CLOEXEC) < 0) {
+        return -1;
+    }
     pid_t pid = fork();
     if (pid == 0) {
         (void)prctl(PR_SET_PDEATHSIG, SIGKILL);
@@ -83,6 +89,10 @@ static pid_t run_sleep(const struct manager *m, const char *seconds, bool stubbo
         (void)execlp("sleep", "sleep", seconds, (char *)NULL);
         _exit(2);
     }
+    (void)close(fds[1]);
+    ssize_t n = read(fds[0], &c, 1); // the other side closes with exec
+    (void)n;
+    (void)close(fds[0]);
     return pid;
 }
 

@@ -43,6 +43,7 @@ bash -c '
               if [ \$kind = cgroup2 ]; then mount -t cgroup2 cgroup2 /run/cg/\$n || exit 77
               else mount -t cgroup -o \${options#rw,} cgroup /run/cg/\$n || exit 77; fi
           done <<<\"\$HA_TEST_HIERARCHIES\"
+          mount -t sysfs sysfs /sys 2>/dev/null # with the interfaces of this network
           mount -t tmpfs tmpfs /sys/fs/cgroup || exit 77
           n=0
           while read -r folder kind options; do

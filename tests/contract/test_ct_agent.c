@@ -210,6 +210,22 @@ static void ct_stop_without_answer_is_hard_after_the_time(void **state)
     assert_nothing_left(f);
 }
 
+// Asking is all that a reboot under HA does: what comes of it is the LRM's matter.
+static void ct_asked_ends_by_itself_or_not_at_all(void **state)
+{
+    struct fixture *f = *state;
+    assert_int_equal(f->agent->ops->ask(f->agent, f->guest, 1, &f->err), -ESRCH);
+    start(f);
+    pid_t init = ct_agent_init_pid("ct:100");
+    map_put(&f->guest->config, "halt-signal", arena_strdup(f->arena, "SIGHUP"));
+    assert_int_equal(f->agent->ops->ask(f->agent, f->guest, 1, &f->err), -ETIMEDOUT);
+    assert_string_equal(f->err.text, "'ct:100' has not ended within 1 s, and still runs");
+    assert_int_equal(ct_agent_init_pid("ct:100"), init);
+    map_put(&f->guest->config, "halt-signal", arena_strdup(f->arena, "SIGUSR1"));
+    assert_ok(f, f->agent->ops->ask(f->agent, f->guest, 10, &f->err));
+    assert_int_equal(ct_agent_init_pid("ct:100"), 0);
+}
+
 // What makes LXC say STOPPED while the container runs.
 static void kill_monitor(struct fixture *f)
 {
@@ -282,6 +298,10 @@ static const struct refusal refusals[] = {
     {"bad value", "memory", "lots", "node1", NULL, -EINVAL, "memory: 'lots'"},
     {"unknown key", "colour", "red", "node1", NULL, -EINVAL, "unknown key 'colour'"},
     {"unknown storage", "rootfs", "none:ct-100", "node1", NULL, -ENOENT, "storage 'none'"},
+    {"missing mount", "mp0", TEST_FOLDER "/none,mp=/x", "node1", NULL, -ENOENT, "mp0: cannot use"},
+    {"mount of a file on a storage", "mp0", "local:file,mp=/x", "node1", NULL, -ENOTDIR,
+     "/file' is not a folder"},
+    {"no bridge", "net0", "bridge=none0", "node1", NULL, -ENODEV, "there is no bridge 'none0'"},
     {"line break", "hostname", "a\nlxc.hook.start = /bin/x", "node1", NULL, -EINVAL, "one line"},
 };
 
@@ -360,6 +380,7 @@ int main(void)
         TEST(ct_running_start_changes_nothing),
         TEST(ct_stop_graceful_leaves_nothing),
         TEST(ct_stop_without_answer_is_hard_after_the_time),
+        TEST(ct_asked_ends_by_itself_or_not_at_all),
         TEST(ct_with_dead_monitor_is_seen_and_not_started_twice),
         TEST(ct_with_dead_monitor_stops),
         TEST(ct_frozen_is_killed),
@@ -371,6 +392,12 @@ int main(void)
     if (setenv("HA_MANAGER_RUN_DIR", TEST_FOLDER "/run", 1) < 0 ||
         setenv("HA_MANAGER_STATE_DIR", TEST_FOLDER "/state", 1) < 0 ||
         mkdir(TEST_FOLDER, 0755) < 0) {
+        return 1;
+    }
+    if (file_make_directory(TEST_FOLDER "/state", 0755, &err) < 0 ||
+        file_make_directory(TEST_FOLDER "/state/storage", 0711, &err) < 0 ||
+        file_replace(TEST_FOLDER "/state/storage/file", "x", 1, 0600, &err) < 0) {
+        (void)printf("Bail out! %s\n", err.text);
         return 1;
     }
     if (guest_template_make(TEST_ROOTFS, &err) < 0) {

@@ -34,7 +34,7 @@
 #define TEST_MEMORY TEST_FOLDER "/memory"
 #define TEST_LEASE  "ha_agent_node1_lock"
 
-enum { TEST_TERM = 7, TEST_WAIT_MS = 20000, TEST_DISK_BYTES = 1024 * 1024 };
+enum { TEST_TERM = 7, TEST_WAIT_MS = 20000, TEST_SILENCE_MS = 1000, TEST_DISK_BYTES = 1024 * 1024 };
 
 struct fixture {
     struct arena *arena;
@@ -233,6 +233,77 @@ static void vm_running_start_changes_nothing(void **state)
     start(f);
     assert_int_equal(vm_agent_init_pid("vm:101"), pid);
     assert_ok(f, f->agent->ops->health(f->agent, f->guest, &f->err));
+}
+
+// --- The agent inside. ---
+
+static int ping(struct fixture *f, int64_t timeout_ms)
+{
+    error_clear(&f->err);
+    return f->agent->ops->ping(f->agent, f->guest, timeout_ms, &f->err);
+}
+
+static void vm_without_an_agent_cannot_be_asked(void **state)
+{
+    struct fixture *f = *state;
+    start(f);
+    assert_fails(f, ping(f, TEST_SILENCE_MS), -ENOTSUP, "no guest agent");
+}
+
+// QEMU is there and the machine runs, but nobody in it answers, and never has.
+static void vm_whose_agent_never_came_counts_as_booting(void **state)
+{
+    struct fixture *f = *state;
+    set(f, "agent", "1");
+    start(f);
+    wait_for_words(f, "VM-TICK", 1);
+    assert_fails(f, ping(f, TEST_SILENCE_MS), -EAGAIN, "has not answered since it was started");
+}
+
+static void hang(struct fixture *f)
+{
+    char order[512] = "HAVMHANG";
+    int fd = open(TEST_DISK, O_RDWR | O_CLOEXEC);
+    assert_true(fd >= 0);
+    assert_int_equal(pread(fd, order + 8, 8, 8), 8); // which start it is
+    assert_int_equal(pwrite(fd, order, sizeof(order), 1024), (ssize_t)sizeof(order));
+    assert_int_equal(close(fd), 0);
+    wait_for_words(f, "VM-HANG", 1);
+}
+
+static void vm_that_hangs_is_known_by_its_agent_only(void **state)
+{
+    struct fixture *f = *state;
+    set(f, "agent", "1,type=isa");
+    set(f, "append", "count agent");
+    start(f);
+    wait_for_words(f, "VM-TICK", 1);
+    assert_ok(f, ping(f, TEST_WAIT_MS));
+    assert_ok(f, ping(f, TEST_WAIT_MS));
+    hang(f);
+    assert_true(is_running(f));
+    assert_ok(f, f->agent->ops->health(f->agent, f->guest, &f->err));
+    assert_fails(f, ping(f, TEST_SILENCE_MS), -ETIMEDOUT, "its guest agent does not answer");
+    assert_ok(f, f->agent->ops->stop(f->agent, f->guest, 0, &f->err));
+    start(f);
+    assert_ok(f, ping(f, TEST_WAIT_MS)); // the next one heard only what was meant for it
+}
+
+// A question that nobody waited for is in the line.
+static void vm_agent_is_understood_whatever_stands_in_the_line(void **state)
+{
+    struct fixture *f = *state;
+    struct qmp_client *before = NULL;
+    set(f, "agent", "1,type=isa");
+    set(f, "append", "count agent");
+    start(f);
+    wait_for_words(f, "VM-TICK", 1);
+    assert_ok(f, qmp_client_open_silent("/run/ha-manager/vm-101/agent", &before, &f->err));
+    assert_int_equal(qmp_client_execute(before, "guest-info", NULL, 0, f->arena, NULL, &f->err),
+                     -ETIMEDOUT);
+    error_clear(&f->err);
+    qmp_client_free(before);
+    assert_ok(f, ping(f, TEST_WAIT_MS));
 }
 
 static void vm_stop_presses_the_power_button(void **state)
@@ -570,6 +641,10 @@ int main(void)
         WITH_FIXTURE(vm_started_runs_in_its_own_group),
         WITH_FIXTURE(vm_started_inherits_nothing),
         WITH_FIXTURE(vm_running_start_changes_nothing),
+        WITH_FIXTURE(vm_without_an_agent_cannot_be_asked),
+        WITH_FIXTURE(vm_whose_agent_never_came_counts_as_booting),
+        WITH_FIXTURE(vm_that_hangs_is_known_by_its_agent_only),
+        WITH_FIXTURE(vm_agent_is_understood_whatever_stands_in_the_line),
         WITH_FIXTURE(vm_stop_presses_the_power_button),
         WITH_FIXTURE(vm_stop_without_answer_is_hard_after_the_time),
         WITH_FIXTURE(vm_stop_of_a_stopped_one_is_fine),

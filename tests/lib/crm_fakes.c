@@ -19,11 +19,6 @@ static int64_t fakes_now_ms(struct clock *clock)
     return FAKES_OF(clock, clock)->now_ms;
 }
 
-static int64_t fakes_wall_s(struct clock *clock)
-{
-    return FAKES_OF(clock, clock)->now_ms / 1000;
-}
-
 static int fakes_refresh(struct store *store, struct error *err)
 {
     return store_refresh(fake_store_port(FAKES_OF(store, store_wrap)->store), err);
@@ -149,7 +144,7 @@ static void fakes_emit(struct event_sink *sink, const struct event *event)
 
 void crm_fakes_init(struct crm_fakes *fakes, enum timing_profile profile, size_t nodes)
 {
-    static const struct clock_ops clock_ops = {fakes_now_ms, fakes_wall_s};
+    static const struct clock_ops clock_ops = {fakes_now_ms, fakes_now_ms};
     static const struct store_ops store_ops = {fakes_refresh, fakes_read, fakes_commit};
     static const struct lease_ops lease_ops = {fakes_acquire, fakes_release};
     static const struct membership_ops membership_ops = {fakes_members};

@@ -14,14 +14,20 @@
 // are all seen by that, and noted for ever in the second sector. With the word "deaf" it does not
 // hear the power button, with "fill" its memory is full of what cannot be made smaller, so that a
 // live move takes its time.
+//
+// With "agent" it answers as QEMU's guest agent does, on the second serial port: synchronisation
+// and pings. It hangs, deaf and without counting on, once the third sector of its disk has the mark
+// "HAVMHANG" and the number of this start.
 #include <stdint.h>
 
 #define MULTIBOOT_MAGIC 0x1badb002u
 #define MARK_COUNT      0x31544e434d564148ull // "HAVMCNT1"
 #define MARK_DOUBLE     0x454c42554f444d56ull // "VMDOUBLE"
+#define MARK_HANG       0x474e41484d564148ull // "HAVMHANG"
 
 enum {
     PORT_SERIAL = 0x3f8,
+    PORT_AGENT = 0x2f8,
     PORT_DISK = 0x1f0,
     PORT_PM = 0x600, // where the firmware has put it
     PORT_PIC1 = 0x20,
@@ -203,6 +209,83 @@ static void count_once(void)
     disk_write(0, &last);
 }
 
+// Hangs when somebody outside wants that of this very start.
+static void hang_if_told(uint64_t instance)
+{
+    disk_read(2, &seen);
+    if (seen.mark == MARK_HANG && seen.instance == instance) {
+        say("VM-HANG\n");
+        for (;;) {
+            __asm__ volatile("cli; hlt");
+        }
+    }
+}
+
+// --- The guest agent. ---
+
+static char question[256];
+static int question_length;
+
+static void agent_say(const char *text, int length)
+{
+    for (int i = 0; i < length; i++) {
+        while ((in8(PORT_AGENT + 5) & 0x20) == 0) {
+        }
+        out8(PORT_AGENT, (uint8_t)text[i]);
+    }
+}
+
+// Where the words end in the question, or 0.
+static int question_find(const char *words)
+{
+    for (int at = 0; at < question_length; at++) {
+        int length = 0;
+        while (words[length] != '\0' && at + length < question_length &&
+               question[at + length] == words[length]) {
+            length++;
+        }
+        if (words[length] == '\0') {
+            return at + length;
+        }
+    }
+    return 0;
+}
+
+static void agent_answer(void)
+{
+    int id = question_find("\"id\":");
+    if (question_find("guest-sync-delimited") != 0 && id != 0) {
+        int end = id;
+        while (end < question_length && question[end] >= '0' && question[end] <= '9') {
+            end++;
+        }
+        agent_say("\xff{\"return\": ", 12);
+        agent_say(question + id, end - id);
+        agent_say("}\n", 2);
+    } else if (question_find("guest-ping") != 0) {
+        agent_say("{\"return\": {}}\n", 15);
+    } else {
+        static const char unknown[] = "{\"error\": {\"class\": \"CommandNotFound\", "
+                                      "\"desc\": \"unknown command\"}}\n";
+        agent_say(unknown, sizeof(unknown) - 1);
+    }
+}
+
+static void agent_listen(void)
+{
+    while ((in8(PORT_AGENT + 5) & 1) != 0) {
+        char byte = (char)in8(PORT_AGENT);
+        if (byte == '\n') {
+            agent_answer();
+            question_length = 0;
+        } else if ((uint8_t)byte == 0xff || question_length == (int)sizeof(question)) {
+            question_length = 0; // whatever came before is forgotten
+        } else {
+            question[question_length++] = byte;
+        }
+    }
+}
+
 // --- The machine. ---
 
 static const uint64_t segments[3] = {0, 0x00cf9a000000ffffull, 0x00cf92000000ffffull};
@@ -271,8 +354,12 @@ void guest_main(const struct multiboot_info *info)
     uint64_t instance = (uint64_t)high << 32 | low;
     int counts = has_word(info, "count");
     int deaf = has_word(info, "deaf");
+    int has_agent = has_word(info, "agent");
     if (has_word(info, "fill")) {
         fill(info);
+    }
+    if (has_agent) {
+        out8(PORT_AGENT + 2, 1); // more than a byte at a time
     }
     timer_begin();
     out16(PORT_PM + 2, 1 << 8); // tell of the power button
@@ -284,6 +371,10 @@ void guest_main(const struct multiboot_info *info)
         __asm__ volatile("sti; hlt; cli");
         if (counts) {
             count_once();
+        }
+        if (has_agent) {
+            agent_listen();
+            hang_if_told(instance);
         }
         if (tick % (TICKS_PER_S / 5) == 0) {
             say_number("VM-TICK ", tick);

@@ -300,14 +300,23 @@ static int run_go(struct run *run, int64_t quiet_ms, struct error *err)
 static const char *const sweep_stories[] = {
     "live-fence-levels",       // which proof comes first decides whether a device is needed
     "live-start-fails",        // a guest that fails so many starts, counted over all of them
+    "maintenance-unreadable",  // a node never reads again: whatever fails there then costs it
     "master-lost",             // the first node is the master, whose power is cut
+    "moved-with-result",       // a guest that fails so many starts, likewise
     "rebalance-moved-by-hand", // the operator's hand hits before or after the move
     "rebalance-source-lost",   // the first node is the master, the second cannot read
+    "restart-forgotten",       // rounds are left out, and which ones decides: freeze or fence
     "wrong-node-and-lost",     // the operator's hand hits before or after the move
 };
 
 static bool sweep_is_story(const struct sweep *sweep)
 {
+    // As in the reference: who has lost the lease in maintenance goes on as an active one, and the
+    // node is shut down with the guest that cannot leave.
+    if (sweep->profile == TIMING_PROFILE_CLASSIC &&
+        strcmp(sweep->name, "shutdown-in-maintenance") == 0) {
+        return true;
+    }
     for (size_t i = 0; i < ARRAY_SIZE(sweep_stories); i++) {
         if (strcmp(sweep->name, sweep_stories[i]) == 0) {
             return true;

@@ -6,8 +6,8 @@ import re
 
 from tidy_source import is_in, line_of, without_comments
 
-# Gives events on that others emitted.
-FORWARDERS = ('common/host/event_forward.c',)
+# Give events on that others emitted.
+FORWARDERS = ('api/exec/exec_history.c', 'common/host/event_forward.c')
 NOT_PRODUCT = ('tests/', 'tools/')
 
 FUNCTION = re.compile(r'^(?P<head>[a-z][\w \*]*?)\b(?P<name>\w+)\((?P<parameters>[^;{}()]*(?:\([^()]*\)[^;{}()]*)*)\)\s*\n\{',

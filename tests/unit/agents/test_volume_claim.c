@@ -24,7 +24,7 @@ struct world {
     int code;
     const char *meanwhile; // this claim takes the place of the one that is judged
     bool is_touched;       // while it is watched
-    const char *path;
+    const char *path, *question;
     int64_t waited_ms;
 };
 
@@ -47,6 +47,7 @@ static void world_wait(void *userdata, int64_t ms)
                                      {.tv_sec = 1 + world->waited_ms}};
     world->waited_ms += ms;
     if (world->is_touched && world->waited_ms > VOLUME_CLAIM_WATCH_MS / 2) {
+        assert_int_equal(access(world->question, F_OK), 0);
         assert_int_equal(utimensat(AT_FDCWD, world->path, times, 0), 0);
     }
 }
@@ -97,6 +98,7 @@ static void claim_is_taken_only_from_who_cannot_use_it(void **state)
         const char *file = arena_printf(arena, "%s/.ct-100.claim", folder);
         struct world world = rows[i].world;
         world.path = file;
+        world.question = arena_printf(arena, "%s.asked", file);
         const struct volume_claim claim = {.path = arena_printf(arena, "%s/ct-100/", folder),
                                            .node = "node1",
                                            .is_gone = world_is_gone,
@@ -122,7 +124,7 @@ static void claim_is_taken_only_from_who_cannot_use_it(void **state)
     }
 }
 
-static void claim_touched_is_another_mark_and_only_its_owner_does_it(void **state)
+static void claim_is_touched_by_its_owner_alone_and_only_when_asked(void **state)
 {
     struct arena *arena = *state;
     char *folder = arena_strdup(arena, FOLDER);
@@ -131,17 +133,23 @@ static void claim_touched_is_another_mark_and_only_its_owner_does_it(void **stat
     assert_non_null(mkdtemp(folder));
     const char *file = arena_printf(arena, "%s/.ct-100.claim", folder);
     const char *path = arena_printf(arena, "%s/ct-100", folder);
+    const char *question = arena_printf(arena, "%s.asked", file);
     const struct timespec old[] = {{.tv_sec = 1}, {.tv_sec = 1}};
     assert_int_equal(file_replace(file, "node2\n", strlen("node2\n"), 0600, NULL), 0);
     assert_int_equal(utimensat(AT_FDCWD, file, old, 0), 0);
-    assert_int_equal(volume_claim_touch(arena, path, "node1", NULL), 0);
+    assert_int_equal(volume_claim_answer(arena, path, "node2", NULL), 0); // nobody asks
+    assert_int_equal(file_replace(question, "", 0, 0600, NULL), 0);
+    assert_int_equal(volume_claim_answer(arena, path, "node1", NULL), 0);
     assert_int_equal(stat(file, &before), 0);
     assert_int_equal(before.st_mtim.tv_sec, 1);
-    assert_int_equal(volume_claim_touch(arena, path, "node2", NULL), 0);
+    assert_int_equal(volume_claim_answer(arena, path, "node2", NULL), 0);
     assert_int_equal(stat(file, &after), 0);
     assert_int_not_equal(after.st_mtim.tv_sec, 1);
+    assert_int_equal(access(question, F_OK), -1);
     assert_int_equal(unlink(file), 0);
-    assert_int_equal(volume_claim_touch(arena, path, "node2", NULL), 0); // makes none
+    assert_int_equal(file_replace(question, "", 0, 0600, NULL), 0);
+    assert_int_equal(volume_claim_answer(arena, path, "node2", NULL), 0); // makes none
+    assert_int_equal(unlink(question), 0);
     assert_int_equal(rmdir(folder), 0);
 }
 
@@ -149,7 +157,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         fixture_test(claim_is_taken_only_from_who_cannot_use_it),
-        fixture_test(claim_touched_is_another_mark_and_only_its_owner_does_it),
+        fixture_test(claim_is_touched_by_its_owner_alone_and_only_when_asked),
     };
     return cmocka_run_group_tests_name("volume_claim", tests, NULL, NULL);
 }

@@ -135,7 +135,7 @@ static void status_without_quorum_says_so_and_shows_what_is_old(void **state)
     f->membership.members[0].online = false;
     f->membership.members[1].online = false;
     assert_string_equal(
-        lines(f), "quorum no quorum on node 'node1'\n"
+        lines(f), "quorum No quorum on node 'node1'!\n"
                   "master node1 (old timestamp - dead?, Thu Oct  9 10:10:41 2025)\n"
                   "fencing standby (CRM watchdog standby)\n"
                   "lrm node1 (active, watchdog active, " DATE ")\n"

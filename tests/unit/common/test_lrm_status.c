@@ -97,6 +97,8 @@ static void lrm_result_texts_round_trip(void **state)
         "\"uid\":\"u2\"}",
         "{\"exit_code\":1,\"output\":\"one\\ntwo\",\"reason\":\"broken\",\"sid\":\"ocf:db1\","
         "\"state\":\"started\",\"uid\":\"u3\"}",
+        "{\"exit_code\":0,\"health\":\"good\",\"sid\":\"vm:240\",\"state\":\"started\","
+        "\"uid\":\"u4\"}",
     };
     for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
         struct lrm_result *result = NULL;
@@ -142,14 +144,15 @@ static void lrm_results_differ_when_any_field_does(void **state)
         const char *name;
         struct lrm_result result;
     } rows[] = {
-        {"uid", {"u2", "ct:1", SVC_STATE_STARTED, 0, NULL, NULL}},
-        {"sid", {"u1", "ct:2", SVC_STATE_STARTED, 0, NULL, NULL}},
-        {"state", {"u1", "ct:1", SVC_STATE_STOPPED, 0, NULL, NULL}},
-        {"exit_code", {"u1", "ct:1", SVC_STATE_STARTED, 1, NULL, NULL}},
-        {"reason", {"u1", "ct:1", SVC_STATE_STARTED, 0, "why", NULL}},
-        {"output", {"u1", "ct:1", SVC_STATE_STARTED, 0, NULL, "line"}},
+        {"uid", {"u2", "ct:1", SVC_STATE_STARTED, 0, NULL, NULL, NULL}},
+        {"sid", {"u1", "ct:2", SVC_STATE_STARTED, 0, NULL, NULL, NULL}},
+        {"state", {"u1", "ct:1", SVC_STATE_STOPPED, 0, NULL, NULL, NULL}},
+        {"exit_code", {"u1", "ct:1", SVC_STATE_STARTED, 1, NULL, NULL, NULL}},
+        {"reason", {"u1", "ct:1", SVC_STATE_STARTED, 0, "why", NULL, NULL}},
+        {"output", {"u1", "ct:1", SVC_STATE_STARTED, 0, NULL, "line", NULL}},
+        {"health", {"u1", "ct:1", SVC_STATE_STARTED, 0, NULL, NULL, "good"}},
     };
-    const struct lrm_result result = {"u1", "ct:1", SVC_STATE_STARTED, 0, NULL, NULL};
+    const struct lrm_result result = {"u1", "ct:1", SVC_STATE_STARTED, 0, NULL, NULL, NULL};
     assert_true(lrm_result_is_equal(&result, &result));
     for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
         fixture_row(rows[i].name, !lrm_result_is_equal(&result, &rows[i].result));

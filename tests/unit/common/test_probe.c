@@ -44,13 +44,21 @@ static void program_is_read_with_its_arguments(void **state)
     assert_null(probe.argv[3]);
 }
 
+static void agent_stands_alone(void **state)
+{
+    struct probe probe;
+    assert_int_equal(probe_parse(*state, "agent", &probe, NULL), 0);
+    assert_int_equal(probe.kind, PROBE_AGENT);
+}
+
 static void other_texts_are_refused(void **state)
 {
     static const char *const rows[] = {
         "",           "ping",         "exec:",         "exec:check",     "tcp:web",
         "tcp::80",    "tcp:web:0",    "tcp:web:65536", "tcp:web:80/x",   "tcp:[::1",
         "http://",    "http:///x",    "http://a:b/",   "https://web/",   "http://u@web/",
-        "tcp:a b:80", "http://w/a b", "tcp:web:80\n",  "http://[]:80/x",
+        "tcp:a b:80", "http://w/a b", "tcp:web:80\n",  "http://[]:80/x", "agent:",
+        "agent x",    "Agent",
     };
     for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
         struct probe probe;
@@ -65,6 +73,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         fixture_test(network_probes_are_read),
         fixture_test(program_is_read_with_its_arguments),
+        fixture_test(agent_stands_alone),
         fixture_test(other_texts_are_refused),
     };
     return cmocka_run_group_tests_name("probe", tests, NULL, NULL);

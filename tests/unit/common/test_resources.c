@@ -61,7 +61,7 @@ static void resource_set_rows(void **state)
         {"probe", "tcp:web:80", "\tprobe tcp:web:80\n", NULL},
         {"probe", "http://web/x", "\tprobe http://web/x\n", NULL},
         {"probe", "ping", NULL,
-         "key 'probe': 'ping': expected exec:/path/to/program [argument ...], tcp:host:port or http://host[:port]/path"},
+         "key 'probe': 'ping': expected exec:/path/to/program [argument ...], tcp:host:port, http://host[:port]/path or agent"},
         {"probe_failures", "1", "\tprobe_failures 1\n", NULL},
         {"probe_failures", "0", NULL,
          "key 'probe_failures': expected a whole number from 1 to 100, not '0'"},
@@ -70,13 +70,18 @@ static void resource_set_rows(void **state)
          "key 'probe_timeout': expected a whole number from 1 to 30, not '31'"},
         {"restart_limit", "5", "\trestart_limit 5\n", NULL},
         {"restart_window", "3600", "\trestart_window 3600\n", NULL},
+        {"retry_interval", "30", "\tretry_interval 30\n", NULL},
+        {"retry_interval", "0", "\tretry_interval 0\n", NULL},
+        {"retry_interval", "-1", NULL,
+         "key 'retry_interval': expected a whole number from 0 to 604800, not '-1'"},
+        {"probe", "agent", "\tprobe agent\n", NULL},
         {"group", "group1", "\tgroup group1\n", NULL},
         {"group", "1", NULL,
          "key 'group': invalid name '1': expected a letter, then at least one of letters, digits, '_', '-'"},
         {"comment", "50 % more", "\tcomment 50 %25 more\n", NULL},
         {"comment", "", "", NULL},
         {"nodes", "node1", NULL,
-         "unknown key 'nodes': allowed are comment, failback, group, max_relocate, max_restart, probe, probe_failures, probe_interval, probe_timeout, restart_limit, restart_window, state"},
+         "unknown key 'nodes': allowed are comment, failback, group, max_relocate, max_restart, probe, probe_failures, probe_interval, probe_timeout, restart_limit, restart_window, retry_interval, state"},
     };
     for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
         struct resource *resource = resource_new(*state, "vm:101");
@@ -112,12 +117,12 @@ static void resource_comment_too_long_is_refused(void **state)
 
 static void resource_unset_gives_the_default_back(void **state)
 {
-    static const char *const keys[] = {"comment",        "failback",       "group",
-                                       "max_relocate",   "max_restart",    "probe",
-                                       "probe_failures", "probe_interval", "probe_timeout",
-                                       "restart_limit",  "restart_window", "state"};
-    static const char *const values[] = {"x", "0", "group1", "7", "8",  "tcp:a:1",
-                                         "4", "5", "6",      "9", "11", "disabled"};
+    static const char *const keys[] = {
+        "comment",        "failback",       "group",          "max_relocate",  "max_restart",
+        "probe",          "probe_failures", "probe_interval", "probe_timeout", "restart_limit",
+        "restart_window", "retry_interval", "state"};
+    static const char *const values[] = {"x", "0", "group1", "7",  "8",  "tcp:a:1", "4",
+                                         "5", "6", "9",      "11", "13", "disabled"};
     struct resource *resource = resource_new(*state, "ct:100");
     for (size_t i = 0; i < ARRAY_SIZE(keys); i++) {
         assert_int_equal(resource_set(*state, resource, keys[i], values[i], NULL), 0);
@@ -126,7 +131,7 @@ static void resource_unset_gives_the_default_back(void **state)
                         "ct: 100\n\tcomment x\n\tfailback 0\n\tgroup group1\n"
                         "\tmax_relocate 7\n\tmax_restart 8\n\tprobe tcp:a:1\n\tprobe_failures 4\n"
                         "\tprobe_interval 5\n\tprobe_timeout 6\n\trestart_limit 9\n"
-                        "\trestart_window 11\n\tstate disabled\n\n");
+                        "\trestart_window 11\n\tretry_interval 13\n\tstate disabled\n\n");
     for (size_t i = 0; i < ARRAY_SIZE(keys); i++) {
         // Each one alone, and none of the others.
         const char *before = format(*state, resource);
@@ -149,6 +154,7 @@ static void resource_unset_gives_the_default_back(void **state)
     assert_int_equal(resource->probe_timeout_s, RESOURCE_PROBE_TIMEOUT_S);
     assert_int_equal(resource->restart_limit, 0);
     assert_int_equal(resource->restart_window_s, RESOURCE_RESTART_WINDOW_S);
+    assert_int_equal(resource->retry_interval_s, 0);
     struct error err = {0};
     assert_int_equal(resource_unset(resource, "sid", &err), -EINVAL);
     assert_true(strstr(err.text, "unknown key 'sid'") != NULL);
@@ -181,7 +187,7 @@ static void resource_bad_text_names_line_and_key(void **state)
         {"\nct: 100\n\tstate maybe\n",
          "line 3: key 'state': unknown value 'maybe': allowed are started, stopped, disabled, ignored, enabled"},
         {"ct: 100\n\tx 1\n",
-         "line 2: unknown key 'x': allowed are comment, failback, group, max_relocate, max_restart, probe, probe_failures, probe_interval, probe_timeout, restart_limit, restart_window, state"},
+         "line 2: unknown key 'x': allowed are comment, failback, group, max_relocate, max_restart, probe, probe_failures, probe_interval, probe_timeout, restart_limit, restart_window, retry_interval, state"},
         {"ct: 100\n\tstate started\n\tstate stopped\n", "line 3: duplicate key 'state'"},
         {"ct: 100\nrubbish\n", "line 2: expected '<type>: <id>'"},
     };

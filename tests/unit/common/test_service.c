@@ -19,6 +19,9 @@ static void service_texts_round_trip(void **state)
         "{\"cmd\":[\"stop\",0],\"node\":\"n1\",\"state\":\"started\",\"uid\":\"u\"}",
         ("{\"failed_nodes\":[\"n1\",\"n2\",\"n1\"],\"maintenance_node\":\"n3\",\"node\":\"n1\","
          "\"state\":\"migrate\",\"target\":\"n2\",\"uid\":\"u\"}"),
+        "{\"halted_by\":\"nas1\",\"node\":\"n1\",\"state\":\"stopped\",\"uid\":\"u\"}",
+        ("{\"attempts\":3,\"error\":\"why\",\"node\":\"n1\",\"retry_at\":1700000000,\"state\":\"error\","
+         "\"uid\":\"u\"}"),
         "{\"node\":\"n1\",\"state\":\"request_stop\",\"timeout\":0,\"uid\":\"u\"}",
         "{\"node\":\"n1\",\"state\":\"request_stop\",\"timeout\":30,\"uid\":\"u\"}",
     };
@@ -68,6 +71,8 @@ static void service_bad_text_names_the_key(void **state)
         {"{\"state\":\"started\",\"node\":\"n1\",\"uid\":7}", "key 'uid': expected a string"},
         {"{\"state\":\"started\",\"node\":\"n1\",\"timeout\":-1}",
          "key 'timeout': expected a whole number from 0 to 2147483647"},
+        {"{\"state\":\"error\",\"node\":\"n1\",\"attempts\":-1}",
+         "key 'attempts': expected a whole number from 0 to 9223372036854775807"},
         {"{\"state\":\"started\",\"node\":\"n1\",\"running\":2}",
          "key 'running': expected true or false"},
         {"{\"state\":\"started\",\"node\":\"n1\",\"cmd\":[\"fly\",\"n2\"]}",

@@ -73,7 +73,8 @@ static const struct refusal {
     {"nfs: s1\n\tserver -nas\n\n", "line 2: key 'server': '-nas' is not a host name"},
     {"nfs: s1\n\tserver nas\n\toptions rw \"soft\n\n", "line 3: key 'options'"},
     {"dir: s1\n\tpath /x\n\tnodes a_b\n\n", "line 3: key 'nodes'"},
-    {"dir: s1\n\tpath /x\n\ton-loss wait\n\n", "line 3: key 'on-loss': expected move or keep"},
+    {"dir: s1\n\tpath /x\n\ton-loss wait\n\n",
+     "line 3: key 'on-loss': expected move, keep or stop"},
     {"", "expected one section, found 0"},
     {"dir: s1\n\tpath /x\n\ndir: s2\n\tpath /y\n\n", "expected one section, found 2"},
 };
@@ -108,7 +109,9 @@ static void guest_names_the_storages_of_its_volumes(void **state)
     put(arena, guest, "scsi0", "nas1:vm-101,size=4G");
     put(arena, guest, "scsi1", "nas1:vm-101-2");
     put(arena, guest, "rootfs", "disk2:ct-101");
+    put(arena, guest, "scsi2", "nas1:images/101/vm-101-3.raw");
     put(arena, guest, "kernel", "/boot/vmlinuz");
+    put(arena, guest, "append", "http://x/y");
     put(arena, guest, "description", "see nas1:manual for more");
     struct storage_names names = storage_names_of_guest(arena, guest);
     assert_int_equal(names.count, 2);

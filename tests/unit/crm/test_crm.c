@@ -6,6 +6,7 @@
 
 #include "common/base/arena.h"
 #include "common/model/store_keys.h"
+#include "crm/core/node_set.h"
 #include "tests/lib/crm_builders.h"
 #include "tests/lib/fixture.h"
 
@@ -264,6 +265,75 @@ static void master_skips_rounds_it_cannot_see_in(void **state)
     assert_false(cluster->output.write.wanted);
 }
 
+// What a live master cannot see.
+struct blind_row {
+    const char *name;
+    enum situation situation;
+};
+
+static const struct blind_row blind_rows[] = {
+    {"no current view", SITUATION_NO_VIEW},
+    {"no membership", SITUATION_NO_MEMBERS},
+    {"the store cannot be read", SITUATION_UNREADABLE},
+    {"a corrupt manager status", SITUATION_CORRUPT_STATUS},
+};
+
+static void blind_master_yields_after_the_lease_time(void **state)
+{
+    for (size_t i = 0; i < ARRAY_SIZE(blind_rows); i++) {
+        const char *name = blind_rows[i].name;
+        struct cluster *cluster CLEANUP(cluster_freep) =
+            cluster_with_service(*state, TIMING_PROFILE_BALANCED);
+        cluster_become_master(cluster);
+        situation_set_troubles(cluster, blind_rows[i].situation);
+        cluster_round(cluster);
+        fixture_row(name, crm_state_get(cluster->crm) == CRM_STATE_MASTER);
+        cluster->input.now_ms += cluster->timing.lease_ms - 1;
+        cluster_round(cluster);
+        fixture_row(name, crm_state_get(cluster->crm) == CRM_STATE_MASTER);
+        fixture_row(name, cluster->output.next_wake_ms == cluster->input.now_ms + 1);
+        fixture_row(name, !cluster_acted(cluster, CRM_ACTION_LEASE_RELEASE, LEASE_MANAGER));
+        cluster->input.now_ms += 1;
+        cluster_round(cluster);
+        fixture_row(name, crm_state_get(cluster->crm) == CRM_STATE_WAIT_FOR_QUORUM);
+        fixture_row(name, cluster_acted(cluster, CRM_ACTION_LEASE_RELEASE, LEASE_MANAGER));
+        fixture_row(name, cluster_events_count(cluster, "master-yields") == 1);
+        fixture_row(name, !cluster->output.write.wanted);
+        cluster_round(cluster); // and does not ask for it again before it can read
+        fixture_row(name, !cluster_acted(cluster, CRM_ACTION_LEASE_ACQUIRE, LEASE_MANAGER));
+        situation_set_troubles(cluster, SITUATION_RESOURCE);
+        cluster_round(cluster);
+        fixture_row(name, crm_state_get(cluster->crm) == CRM_STATE_MASTER);
+    }
+}
+
+// Short troubles do not add up.
+static void master_that_reads_in_between_stays(void **state)
+{
+    struct cluster *cluster CLEANUP(cluster_freep) =
+        cluster_with_service(*state, TIMING_PROFILE_FAST);
+    cluster_become_master(cluster);
+    for (int i = 0; i < 4; i++) {
+        cluster->input.view_ok = i % 2 == 1;
+        cluster_round(cluster);
+        cluster->input.now_ms += cluster->timing.lease_ms - 1;
+    }
+    assert_int_equal(crm_state_get(cluster->crm), CRM_STATE_MASTER);
+}
+
+// The reference keeps its lock however long it cannot read.
+static void blind_master_stays_in_classic_replay(void **state)
+{
+    struct cluster *cluster CLEANUP(cluster_freep) =
+        cluster_with_service(*state, TIMING_PROFILE_CLASSIC);
+    cluster_become_master(cluster);
+    cluster->input.view_ok = false;
+    cluster_round(cluster);
+    cluster_pass(cluster, 3600);
+    cluster_round(cluster);
+    assert_int_equal(crm_state_get(cluster->crm), CRM_STATE_MASTER);
+}
+
 static void master_shutdown_releases_lease_after_watchdog(void **state)
 {
     struct cluster *cluster CLEANUP(cluster_freep) =
@@ -361,7 +431,7 @@ static void more_nodes_than_fit_stop_the_round(void **state)
 {
     struct cluster *cluster CLEANUP(cluster_freep) =
         cluster_with_service(*state, TIMING_PROFILE_CLASSIC);
-    for (int i = 0; i < 600; i++) {
+    for (int i = 0; i < NODE_SET_MAX; i++) {
         (void)cluster_node(cluster, arena_printf(*state, "other%d", i), NODE_STATE_UNKNOWN);
     }
     cluster_round(cluster);
@@ -503,6 +573,9 @@ int main(void)
         fixture_test(live_master_has_no_watchdog),
         fixture_test(master_outlives_silence_of_lease_service_within_authority),
         fixture_test(master_skips_rounds_it_cannot_see_in),
+        fixture_test(blind_master_yields_after_the_lease_time),
+        fixture_test(master_that_reads_in_between_stays),
+        fixture_test(blind_master_stays_in_classic_replay),
         fixture_test(master_shutdown_releases_lease_after_watchdog),
         fixture_test(others_end_when_asked),
         fixture_test(master_goes_idle_after_ninety_rounds_of_nothing),

@@ -649,6 +649,27 @@ static void last_good_version_stays_in_use(void **state)
     assert_true(record_has(fakes, "ct:100", "relocate"));
 }
 
+static void reason_of_an_error_is_kept_until_it_is_tried_again(void **state)
+{
+    struct crm_fakes *fakes = *state;
+    fake_store_put(fakes->store, "resource/ct:100",
+                   "ct: 100\n\tretry_interval 60\n\tstate started\n\n");
+    fake_store_put(
+        fakes->store, "service/ct:100",
+        "{\"state\":\"error\",\"node\":\"node1\",\"uid\":\"u\",\"error\":\"the rootfs is "
+        "gone\",\"output\":\"no such file\"}");
+    fake_store_put(fakes->store, "live/lrm/node1",
+                   "{\"state\":\"active\",\"mode\":\"active\",\"timestamp\":1}");
+    crm_fakes_round(fakes, 0);
+    assert_true(record_has(fakes, "ct:100", "\"retry_at\":"));
+    assert_true(record_has(fakes, "ct:100", "\"error\":\"the rootfs is gone\""));
+    assert_true(record_has(fakes, "ct:100", "\"output\":\"no such file\""));
+    crm_fakes_round(fakes, 60 * 1000);
+    assert_true(crm_fakes_told(fakes, "error-retry: sid=ct:100"));
+    assert_true(crm_fakes_told(fakes, "reason='the rootfs is gone'"));
+    assert_true(record_has(fakes, "ct:100", "\"state\":\"request_stop\""));
+}
+
 static void resource_under_a_wrong_key_is_corrupt(void **state)
 {
     struct crm_fakes *fakes = *state;
@@ -760,6 +781,7 @@ int main(void)
         fakes_test(corrupt_resource_does_not_keep_others_from_commands),
         fakes_test(corrupt_resource_at_start_removes_nothing),
         fakes_test(last_good_version_stays_in_use),
+        fakes_test(reason_of_an_error_is_kept_until_it_is_tried_again),
         fakes_test(resource_under_a_wrong_key_is_corrupt),
         fakes_test(store_that_cannot_be_read_is_waited_for),
         fakes_test(removed_documents_are_forgotten),

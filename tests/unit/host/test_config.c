@@ -24,7 +24,14 @@ static const struct row rows[] = {
     {"any blanks, no end of line", "\tprofile   patient \nwatchdog\t/dev/watchdog1",
      TIMING_PROFILE_PATIENT, "/dev/watchdog1", NULL},
     {"unknown key", "profile fast\nprofil patient\n", 0, NULL,
-     "ha.conf: line 2: unknown key 'profil', allowed are profile, watchdog"},
+     "ha.conf: line 2: unknown key 'profil', allowed are api_address, api_certificate, api_key, "
+     "api_port, profile, watchdog"},
+    {"a port that is none", "api_port 65536\n", 0, NULL,
+     "ha.conf: line 1: key 'api_port': '65536' is not allowed, only 1 … 65535"},
+    {"a name for an address", "api_address localhost\n", 0, NULL,
+     "ha.conf: line 1: key 'api_address': 'localhost' is not allowed, only a numeric address"},
+    {"a relative path", "api_key api.key\n", 0, NULL,
+     "ha.conf: line 1: key 'api_key': 'api.key' is not allowed, only an absolute path"},
     {"unknown profile", "profile quick\n", 0, NULL,
      "ha.conf: line 1: key 'profile': 'quick' is not allowed, only fast, balanced, patient"},
     {"a profile that is for replay only", "profile classic\n", 0, NULL,
@@ -64,6 +71,22 @@ static void config_text_is_read_or_refused(void **state)
     }
 }
 
+static void config_settings_of_the_api_are_read(void **state)
+{
+    (void)state;
+    struct arena *arena CLEANUP(arena_freep) = arena_new();
+    static const char text[] = "api_port 443\napi_address fd00::1\napi_certificate /a.crt\n";
+    struct config config;
+    config_init(&config);
+    assert_int_equal(config.api_port, 8006);
+    assert_null(config.api_address);
+    assert_int_equal(config_parse(arena, "ha.conf", text, strlen(text), &config, NULL), 0);
+    assert_int_equal(config.api_port, 443);
+    assert_string_equal(config.api_address, "fd00::1");
+    assert_string_equal(config.api_certificate, "/a.crt");
+    assert_string_equal(config.api_key, "/etc/ha-manager/api.key");
+}
+
 static void config_text_with_a_nul_byte_is_refused(void **state)
 {
     (void)state;
@@ -81,6 +104,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(config_text_is_read_or_refused),
+        cmocka_unit_test(config_settings_of_the_api_are_read),
         cmocka_unit_test(config_text_with_a_nul_byte_is_refused),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -28,6 +28,7 @@ struct bench {
     int check_fails_after; // the n-th check fails; 0: none
     int checks;
     bool sick, sick_for_ever;
+    int ping; // what its inside answers
     int64_t limit_ms;
     bool start_fails, start_lies, stop_fails, stop_lies, move_fails, move_lies;
     int64_t timeout_s;
@@ -91,6 +92,15 @@ static int bench_probe(struct arena *arena, const struct probe *probe, const cha
     assert_string_equal(sid, "ct:100");
     assert_int_equal(timeout_ms, 7000);
     return probe->port == 81 ? error_set(err, -ECONNREFUSED, "nobody there") : 0;
+}
+
+static int bench_ping(struct agent *agent, const struct guest *guest, int64_t timeout_ms,
+                      struct error *err)
+{
+    struct bench *bench = (struct bench *)agent;
+    assert_string_equal(guest->sid, "ct:100");
+    assert_int_equal(timeout_ms, 7000);
+    return bench->ping < 0 ? error_set(err, bench->ping, "not a word") : 0;
 }
 
 static int64_t bench_limit_ms(struct agent *agent, const struct guest *guest)
@@ -160,6 +170,7 @@ static void bench_init(struct bench *bench)
 {
     static const struct agent_ops agent_ops = {.check = bench_check,
                                                .health = bench_health,
+                                               .ping = bench_ping,
                                                .limit_ms = bench_limit_ms,
                                                .start = bench_start,
                                                .stop = bench_stop,
@@ -492,6 +503,48 @@ static void probe_that_fails_is_told_and_heals_when_that_is_due(void **state)
     }
 }
 
+static void agent_inside_that_is_silent_is_a_probe_that_fails(void **state)
+{
+    static const struct {
+        const char *name;
+        int ping;
+        bool heal;
+        enum job_probe probe;
+        bool restarted;
+        const char *words;
+        const char *log;
+    } pings[] = {
+        {"answers", 0, true, JOB_PROBE_GOOD, false, NULL, ""},
+        {"is silent", -ETIMEDOUT, false, JOB_PROBE_BAD, false, "not a word", "+probe-failed"},
+        {"is silent too often", -ETIMEDOUT, true, JOB_PROBE_NONE, true, NULL,
+         "+unhealthy +stop stop +stopped +start start +started"},
+        {"boots", -EAGAIN, true, JOB_PROBE_NONE, false, "not a word", ""},
+        {"is not there", -ENOTSUP, true, JOB_PROBE_NONE, false, "not a word", ""},
+    };
+    (void)state;
+    for (size_t i = 0; i < ARRAY_SIZE(pings); i++) {
+        struct bench bench;
+        const char *reason = NULL;
+        bench_init(&bench);
+        bench.running = true;
+        bench.ping = pings[i].ping;
+        // What stands in it of the type is not looked at again.
+        fake_store_put(bench.store, "resource/ct:100",
+                       "vm: 100\n\tprobe agent\n\tprobe_timeout 7\n\n");
+        const struct job job = {
+            .state = SVC_STATE_STARTED, .timeout_s = SERVICE_TIMEOUT_NONE, .heal = pings[i].heal};
+        fixture_row(pings[i].name, bench_run(&bench, job, false, &reason) == LRM_CODE_SUCCESS);
+        fixture_row(pings[i].name, strcmp(strbuf_text(&bench.log), pings[i].log) == 0);
+        fixture_row(pings[i].name, bench.notes.probe == pings[i].probe);
+        fixture_row(pings[i].name, bench.notes.restarted == pings[i].restarted);
+        fixture_row(pings[i].name, !pings[i].restarted || bench.timeout_s == 20);
+        const char *words = bench.notes.probe_words;
+        fixture_row(pings[i].name, (words == NULL) == (pings[i].words == NULL));
+        fixture_row(pings[i].name, words == NULL || strcmp(words, pings[i].words) == 0);
+        bench_done(&bench);
+    }
+}
+
 static void type_without_agent_has_its_own_code(void **state)
 {
     (void)state;
@@ -605,6 +658,7 @@ int main(void)
         cmocka_unit_test(type_without_agent_has_its_own_code),
         cmocka_unit_test(failed_verb_gives_what_it_printed_and_its_time),
         cmocka_unit_test(probe_that_fails_is_told_and_heals_when_that_is_due),
+        cmocka_unit_test(agent_inside_that_is_silent_is_a_probe_that_fails),
         cmocka_unit_test(stop_passes_its_timeout_on),
         cmocka_unit_test(kill_ends_what_is_left_here),
     };

@@ -468,6 +468,64 @@ static void probe_is_asked_in_its_interval_and_heals_after_its_failures(void **s
     assert_false(probe_once(d, JOB_PROBE_BAD, false));
 }
 
+// What the LRM says of the health of ct:100.
+static const char *health_of(const struct lrm_driver *d)
+{
+    const struct lrm_result *result = map_find(lrm_get_results(d->lrm), "ct:100");
+    return result != NULL && result->health != NULL ? result->health : "";
+}
+
+static void probe_is_told_with_the_result(void **state)
+{
+    struct lrm_driver *d = *state;
+    struct resource *resource = resource_of(d, "ct:100");
+    resource->probe = "tcp:web:80";
+    resource->probe_interval_s = 2;
+    resource->probe_failures = 3;
+    driver_service(d, "ct:100", SVC_STATE_STARTED, DRIVER_NODE);
+    driver_round(d);
+    d->hold = true;
+    (void)probe_once(d, JOB_PROBE_GOOD, false);
+    assert_string_equal(health_of(d), "good");
+    (void)probe_once(d, JOB_PROBE_BAD, false);
+    (void)probe_once(d, JOB_PROBE_BAD, false);
+    assert_string_equal(health_of(d), "2 of 3 failed: no reason was given");
+    (void)probe_once(d, JOB_PROBE_NONE, true);
+    assert_string_equal(health_of(d), "");
+}
+
+// Somebody who knows nothing of jobs says that ct:100 has ended.
+static void end_is_news_while_it_runs_and_nobody_ends_it(void **state)
+{
+    struct lrm_driver *d = *state;
+    assert_false(lrm_is_alive(d->lrm, "ct:100")); // nobody knows it
+    struct service *service = driver_service(d, "ct:100", SVC_STATE_STARTED, DRIVER_NODE);
+    driver_max_restart(d, "ct:100", 1);
+    d->hold = true;
+    driver_round(d);
+    assert_false(lrm_is_alive(d->lrm, "ct:100")); // it is being started
+    driver_finish(d, "ct:100", service->uid, SVC_STATE_STARTED, LRM_CODE_SUCCESS);
+    driver_round(d);
+    assert_true(lrm_is_alive(d->lrm, "ct:100"));
+    d->now_ms += 15000;
+    driver_round(d);
+    assert_true(lrm_is_alive(d->lrm, "ct:100")); // it is looked after
+    driver_finish(d, "ct:100", service->uid, SVC_STATE_STARTED, LRM_CODE_SUCCESS);
+    driver_round(d);
+    lrm_note_guest_exit(d->lrm, "ct:100", d->now_ms);
+    assert_false(lrm_is_alive(d->lrm, "ct:100")); // it was told before
+    driver_round(d);
+    driver_finish(d, "ct:100", service->uid, SVC_STATE_STARTED, LRM_CODE_SUCCESS);
+    driver_round(d);
+    assert_true(lrm_is_alive(d->lrm, "ct:100"));
+    service = driver_service(d, "ct:100", SVC_STATE_REQUEST_STOP, DRIVER_NODE);
+    driver_round(d);
+    assert_false(lrm_is_alive(d->lrm, "ct:100")); // as it was told
+    driver_finish(d, "ct:100", service->uid, SVC_STATE_REQUEST_STOP, LRM_CODE_SUCCESS);
+    driver_round(d);
+    assert_false(lrm_is_alive(d->lrm, "ct:100"));
+}
+
 static void restarts_beyond_the_limit_are_a_failure_here(void **state)
 {
     struct lrm_driver *d = *state;
@@ -620,6 +678,8 @@ int main(void)
         live(guest_that_ended_and_cannot_start_is_reported_for_the_same_uid),
         live(guest_that_keeps_ending_is_started_ever_more_slowly),
         live(probe_is_asked_in_its_interval_and_heals_after_its_failures),
+        live(probe_is_told_with_the_result),
+        live(end_is_news_while_it_runs_and_nobody_ends_it),
         live(restarts_beyond_the_limit_are_a_failure_here),
         live(restarts_of_long_ago_do_not_count),
         live(running_guest_is_checked_again_without_any_news),

@@ -60,11 +60,6 @@ static int64_t fake_now(struct clock *clock)
     return ports_of(clock, clock)->now_ms;
 }
 
-static int64_t fake_wall(struct clock *clock)
-{
-    return ports_of(clock, clock)->now_ms / 1000;
-}
-
 static int fake_acquire(struct lease *lease, const char *name, struct lease_grant *ret,
                         struct error *err)
 {
@@ -164,7 +159,7 @@ static void fake_emit(struct event_sink *sink, const struct event *event)
 
 static int ports_setup(void **state)
 {
-    static const struct clock_ops clock_ops = {fake_now, fake_wall};
+    static const struct clock_ops clock_ops = {fake_now, fake_now};
     static const struct lease_ops lease_ops = {fake_acquire, fake_release};
     static const struct membership_ops membership_ops = {fake_members};
     static const struct watchdog_ops watchdog_ops = {fake_arm, fake_disarm};

@@ -56,7 +56,7 @@ static void every_step_is_written_as_it_was_read(void **state)
         "0 kill node1 clusterd\n0 kill node1 crm\n0 kill node1 lrm\n0 kill-guest ct:103\n"
         "0 hang-guest ct:100 on\n0 hang-guest ct:100 off\n0 start-fails ct:100 2\n"
         "0 start-slow ct:100 1.25\n0 stop-slow ct:100 1\n0 disk-full node1 on\n"
-        "0 disk-full node1 off\n0 disk-slow node1 500\n0 disk-lost node1\n"
+        "0 disk-full node1 off\n0 disk-slow node1 500\n0 disk-lost node1\n0 blind node1 on\n0 blind node1 off\n"
         "0 wall-clock node1 -3600\n0 fence-device node1 lies\n0 set ct:100 state stopped\n"
         "0 set ct:100 max_restart 3\n0 add ct:300\n0 remove ct:300\n0 migrate ct:100 node2\n"
         "0 relocate ct:101 node3\n0 stop ct:102\n"

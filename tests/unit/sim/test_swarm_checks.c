@@ -23,7 +23,7 @@ struct value {
 // What the checks may look at.
 struct swarm_world {
     int64_t now_us;
-    bool is_off[NODES], is_paused[NODES], is_silent[NODES];
+    bool is_off[NODES], is_paused[NODES], is_silent[NODES], is_quorate[NODES];
     uint64_t sums[NODES], versions[NODES];
     struct map values; // key → struct value *, the same on all nodes
     bool is_settled, is_stopped;
@@ -68,6 +68,11 @@ bool swarm_world_is_on(const struct swarm_world *world, size_t node)
 bool swarm_world_is_paused(const struct swarm_world *world, size_t node)
 {
     return world->is_paused[node];
+}
+
+bool swarm_world_is_quorate(const struct swarm_world *world, size_t node)
+{
+    return world->is_quorate[node];
 }
 
 bool swarm_world_is_serving(const struct swarm_world *world, size_t node)
@@ -307,6 +312,23 @@ static void two_managers_of_one_term_are_found(void **state)
     stage_close(&stage, "INV-4: node2 and node3 both hold the manager's lease in term 6");
 }
 
+static void blind_master_that_keeps_its_lease_is_found(void **state)
+{
+    struct stage stage;
+    stage_open(&stage, *state, &usual);
+    struct timing timing;
+    timing_get(usual.profile, &timing);
+    step(&stage, "blind node1 on");
+    pass(&stage, timing.lease_ms * 1000);
+    authority(&stage, 0, "ha_manager_lock", 5, 3 * SECOND);
+    require(&stage, NULL);
+    pass(&stage, (timing.lease_ms + timing.renew_ms) * 1000 + 1);
+    authority(&stage, 1, "ha_manager_lock", 6, 3 * SECOND); // this one can read
+    require(&stage, NULL);
+    authority(&stage, 0, "ha_manager_lock", 7, 3 * SECOND);
+    stage_close(&stage, "INV-14: node1 keeps the manager's lease, and can read nothing since");
+}
+
 static void guest_that_outlives_authority_and_watchdog_is_found(void **state)
 {
     struct stage stage;
@@ -360,6 +382,35 @@ static void answer_after_the_cable_is_back_is_right(void **state)
     pass(&stage, 20 * SECOND);
     step(&stage, "mend node1");
     commit(&stage, 0);
+    stage_close(&stage, NULL);
+}
+
+static void woken_node_that_calls_itself_quorate_is_found(void **state)
+{
+    struct stage stage;
+    stage_open(&stage, *state, &usual);
+    stage.world.is_quorate[0] = stage.world.is_paused[0] = true;
+    step(&stage, "pause node1 10");
+    pass(&stage, 5 * SECOND);
+    step(&stage, "cut node1");
+    pass(&stage, 5 * SECOND);
+    stage.world.is_paused[0] = false;
+    pass(&stage, 1);
+    require(&stage, NULL); // not at once
+    pass(&stage, SECOND / 5);
+    stage_close(&stage, "INV-3: node1 says that it is quorate, and has been cut off");
+}
+
+static void woken_node_among_the_others_is_quorate_by_right(void **state)
+{
+    struct stage stage;
+    stage_open(&stage, *state, &usual);
+    stage.world.is_quorate[0] = stage.world.is_paused[0] = true;
+    step(&stage, "pause node1 10");
+    pass(&stage, 10 * SECOND);
+    stage.world.is_paused[0] = false;
+    pass(&stage, 1);
+    pass(&stage, SECOND / 5);
     stage_close(&stage, NULL);
 }
 
@@ -477,6 +528,20 @@ static void place_on_a_node_in_maintenance_is_found(void **state)
     stage_close(&stage, "INV-9: ct:100 is put on node2, which is in maintenance");
 }
 
+// The master heard nothing of what became of the write with which it ended.
+static void place_after_a_maintenance_whose_end_was_not_told_is_right(void **state)
+{
+    struct stage stage;
+    stage_open(&stage, *state, &usual);
+    EVENT(&stage, "node1/crm", "node-state", "node", "node2", "to", "maintenance");
+    put(&stage, "manager/status",
+        "{\"master_node\":\"node1\",\"term\":7,\"node_status\":{\"node2\":\"online\"}}");
+    commit(&stage, 0);
+    pass(&stage, 10 * SECOND);
+    EVENT(&stage, "node1/crm", "move", "sid", "ct:100", "node", "node2");
+    stage_close(&stage, NULL);
+}
+
 static void act_on_an_ignored_service_is_found(void **state)
 {
     struct stage stage;
@@ -561,6 +626,58 @@ static void fencing_of_the_healthy_is_found(void **state)
     stage_close(&stage, "INV-10: node2 is to be fenced though nothing is wrong with it");
 }
 
+// All were off for ten seconds; node3 has not come yet.
+static void outage(struct stage *stage)
+{
+    for (size_t i = 0; i < NODES; i++) {
+        power(stage, i, false, "campaign");
+        step(stage, i == 0 ? "power-off node1" : i == 1 ? "power-off node2" : "power-off node3");
+    }
+    pass(stage, 10 * SECOND);
+    power(stage, 0, true, NULL);
+    power(stage, 1, true, NULL);
+}
+
+static void fencing_of_who_has_had_no_time_to_come_is_found(void **state)
+{
+    struct stage stage;
+    stage_open(&stage, *state, &usual);
+    outage(&stage);
+    pass(&stage, 5 * SECOND);
+    EVENT(&stage, "node1/crm", "fence-begin", "node", "node3");
+    stage_close(&stage, "INV-10: node3 is to be fenced, and has not had the time to come");
+}
+
+static void fencing_of_who_does_not_come_is_right(void **state)
+{
+    struct stage stage;
+    stage_open(&stage, *state, &usual);
+    outage(&stage);
+    pass(&stage, 10 * SECOND);
+    EVENT(&stage, "node1/crm", "fence-begin", "node", "node3");
+    require(&stage, NULL);
+    power(&stage, 1, false, "campaign"); // was there: is not waited for
+    step(&stage, "power-off node2");
+    power(&stage, 2, true, NULL);
+    EVENT(&stage, "node1/crm", "fence-begin", "node", "node2");
+    stage_close(&stage, NULL);
+}
+
+// A power switch that lies breaks the promise by right, until all is well again.
+static void guest_of_a_node_that_is_said_to_be_off_may_run_on(void **state)
+{
+    struct campaign_cluster cluster = usual;
+    struct stage stage;
+    cluster.has_fence_devices = true;
+    stage_open(&stage, *state, &cluster);
+    guest(&stage, 0, "ct:100", true);
+    step(&stage, "fence-device node1 lies");
+    guest(&stage, 1, "ct:100", true);
+    require(&stage, NULL);
+    guest(&stage, 2, "ct:100", true); // two others never
+    stage_close(&stage, "INV-1: ct:100 runs on node2 and on node3");
+}
+
 static void too_many_restarts_are_found(void **state)
 {
     struct stage stage;
@@ -572,6 +689,39 @@ static void too_many_restarts_are_found(void **state)
     require(&stage, NULL);
     EVENT(&stage, "node1/lrm", "start-retry", "sid", "ct:100", "n", "3", "max_restart", "9");
     stage_close(&stage, "INV-11: ct:100 is restarted for the 3. time, allowed are 2");
+}
+
+static void restarts_without_end_are_found_by_counting(void **state)
+{
+    struct stage stage;
+    stage_open(&stage, *state, &usual);
+    guest(&stage, 0, "ct:100", true);
+    guest(&stage, 0, "ct:100", false);
+    put(&stage, "resource/ct:100", "ct: 100\n\tmax_restart 2\n");
+    commit(&stage, 0);
+    pass(&stage, 20 * SECOND);
+    for (int i = 0; i < 2; i++) {
+        EVENT(&stage, "node1/lrm", "start-retry", "sid", "ct:100", "n", "1", "max_restart", "2");
+    }
+    require(&stage, NULL);
+    EVENT(&stage, "node1/lrm", "start-retry", "sid", "ct:100", "n", "1", "max_restart", "2");
+    stage_close(&stage, "INV-11: ct:100 was restarted 3 times in a row, allowed are 2");
+}
+
+static void restarts_on_the_next_node_are_counted_anew(void **state)
+{
+    struct stage stage;
+    stage_open(&stage, *state, &usual);
+    guest(&stage, 0, "ct:100", true);
+    guest(&stage, 0, "ct:100", false);
+    put(&stage, "resource/ct:100", "ct: 100\n\tmax_restart 2\n");
+    commit(&stage, 0);
+    pass(&stage, 20 * SECOND);
+    EVENT(&stage, "node1/lrm", "start-retry", "sid", "ct:100", "n", "1", "max_restart", "2");
+    power(&stage, 0, false, "campaign");
+    EVENT(&stage, "node2/lrm", "start-retry", "sid", "ct:100", "n", "1", "max_restart", "2");
+    EVENT(&stage, "node2/lrm", "start-retry", "sid", "ct:100", "n", "2", "max_restart", "2");
+    stage_close(&stage, NULL);
 }
 
 static void too_many_relocations_are_found(void **state)
@@ -693,6 +843,7 @@ int main(void)
         fixture_test(place_against_a_strict_rule_is_found),
         fixture_test(place_beside_one_that_must_be_apart_is_found),
         fixture_test(place_on_a_node_in_maintenance_is_found),
+        fixture_test(place_after_a_maintenance_whose_end_was_not_told_is_right),
         fixture_test(act_on_an_ignored_service_is_found),
         fixture_test(fencing_while_disarmed_is_found),
         fixture_test(reset_without_need_is_found),
@@ -700,7 +851,15 @@ int main(void)
         fixture_test(excuse_ends_with_the_round),
         fixture_test(lease_loss_by_reset_excuses_a_node_that_is_cut_off),
         fixture_test(fencing_of_the_healthy_is_found),
+        fixture_test(woken_node_that_calls_itself_quorate_is_found),
+        fixture_test(woken_node_among_the_others_is_quorate_by_right),
+        fixture_test(fencing_of_who_has_had_no_time_to_come_is_found),
+        fixture_test(fencing_of_who_does_not_come_is_right),
+        fixture_test(guest_of_a_node_that_is_said_to_be_off_may_run_on),
+        fixture_test(blind_master_that_keeps_its_lease_is_found),
         fixture_test(too_many_restarts_are_found),
+        fixture_test(restarts_without_end_are_found_by_counting),
+        fixture_test(restarts_on_the_next_node_are_counted_anew),
         fixture_test(too_many_relocations_are_found),
         fixture_test(service_that_does_not_run_in_the_end_is_named),
         fixture_test(error_is_an_end_only_for_a_service_with_faults),

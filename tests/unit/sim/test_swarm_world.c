@@ -186,6 +186,7 @@ static void faults_and_orders_end_well(void **state)
         "disk-full node1 on, disk-full node1 off",
         "disk-slow node2 300, set ct:100 max_restart 3, disk-slow node2 0",
         "disk-lost node3",
+        "blind node1 on, blind node2 on, relocate ct:100 node3, blind node1 off, blind node2 off",
         "wall-clock node1 3600, wall-clock node2 -3600",
         "migrate ct:100 node3, migrate ct:101 node3, migrate ct:102 node3",
         "relocate ct:100 node2, relocate ct:101 node1",
