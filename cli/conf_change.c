@@ -3,13 +3,15 @@
 #include "cli/conf_change.h"
 
 #include <errno.h>
+#include <stdarg.h>
 #include <stdbool.h>
 #include <string.h>
 
-#include "cli/ha_cluster.h"
+#include "cli/cluster_call.h"
 #include "common/base/arena.h"
 #include "common/base/error.h"
 #include "common/base/json.h"
+#include "common/base/strbuf.h"
 #include "common/host/cluster_client.h"
 #include "common/host/file.h"
 #include "common/host/host_clock.h"
@@ -228,4 +230,14 @@ int conf_change_commit(struct arena *arena, const struct session *session,
         r = r < 0 ? error_prefix(err, "the configuration is written, but cannot be activated") : 0;
     }
     return r == 0 && change->forced ? quorum_keep(arena, session, change->present_votes, err) : r;
+}
+
+void conf_change_warn(struct arena *arena, struct json *warnings, const char *format, ...)
+{
+    struct strbuf text CLEANUP(strbuf_done) = {0};
+    va_list arguments;
+    va_start(arguments, format);
+    strbuf_vappendf(&text, format, arguments);
+    va_end(arguments);
+    json_append(warnings, json_new_string(arena, strbuf_text(&text)));
 }

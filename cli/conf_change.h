@@ -13,6 +13,7 @@
 
 struct arena;
 struct error;
+struct json;
 
 struct conf_change {
     struct corosync_conf *conf;  // to be changed
@@ -34,3 +35,7 @@ int conf_change_begin(struct arena *arena, const struct session *session, struct
 int conf_change_commit(struct arena *arena, const struct session *session,
                        struct conf_change *change, const char *command,
                        struct error *err) WARN_UNUSED;
+
+// Appends words to an array of them.
+void conf_change_warn(struct arena *arena, struct json *warnings, const char *format, ...)
+    PRINTF_LIKE(3, 4);

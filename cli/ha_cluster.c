@@ -8,6 +8,7 @@
 #include "cli/command_line.h"
 #include "cli/ha_cluster_access.h"
 #include "cli/ha_cluster_fence.h"
+#include "cli/ha_cluster_notify.h"
 #include "common/base/arena.h"
 #include "common/base/error.h"
 #include "common/base/json.h"
@@ -15,7 +16,7 @@
 #include "common/host/network.h"
 #include "common/model/sid.h"
 
-enum { CALL_TIMEOUT_MS = 5000, VOTES_MAX = 1000 };
+enum { VOTES_MAX = 1000 };
 
 const char *const ha_cluster_profiles[] = {"fast", "balanced", "patient", NULL};
 
@@ -69,11 +70,27 @@ static const struct cli_param join_params[] = {
     {.name = "string",
      .type = CLI_TYPE_TEXT,
      .positional = true,
-     .required = true,
-     .about = "the line that 'ha-cluster add-node' printed on a member"},
+     .about = "the line that add-node or join-info printed on a member"},
     {.name = "force",
      .type = CLI_TYPE_BOOL,
      .about = "join although this node has guests: their definitions here are set aside"},
+    {.name = "host",
+     .type = CLI_TYPE_TEXT,
+     .check = check_host,
+     .about = "instead of the line: address of a member whose API is asked"},
+    {.name = "fingerprint", .type = CLI_TYPE_TEXT, .about = "of that member's certificate"},
+    {.name = "password-file",
+     .type = CLI_TYPE_TEXT,
+     .value = "file",
+     .about = "read that root's password from this file, or with '-' from standard input"},
+    {.name = "nodeid",
+     .type = CLI_TYPE_INT,
+     .min = 1,
+     .max = INT32_MAX,
+     .hidden = true,
+     .about = "refuse unless this id becomes the node's"},
+    LINK(0, "this node's address in the cluster's network; default: the one towards the member"),
+    MORE_LINKS,
     {.name = NULL},
 };
 
@@ -247,10 +264,17 @@ static const struct cli_command commands[] = {
      .params = add_node_params,
      .output = true,
      .run = ha_cluster_add_node},
+    {.name = "join-info",
+     .about = "on a member: print the line that lets a node join by this one's API",
+     .more = "The same as the dashboard's Join Information. It holds no secret.",
+     .output = true,
+     .run = ha_cluster_join_info},
     {.name = "join",
-     .about = "on a new node: join with the line that add-node printed",
-     .more = "The node must have the name and an address that add-node was given, the same\n"
-             "version of the software, and no guests.",
+     .about = "on a new node: join with a line that a member printed",
+     .more = "With add-node's line the node must have the name and an address that add-node was\n"
+             "given. With join-info's, the member's API is asked to make room, which needs the\n"
+             "password of root there: asked for on the terminal, else read from standard input.\n"
+             "It must have the same version of the software, and no guests.",
      .params = join_params,
      .run = ha_cluster_join},
     {.name = "status",
@@ -339,6 +363,7 @@ static const struct cli_command commands[] = {
      .run = ha_cluster_restore},
     HA_CLUSTER_FENCE_COMMANDS,
     HA_CLUSTER_ACCESS_COMMANDS,
+    HA_CLUSTER_NOTIFY_COMMANDS,
     {.name = NULL},
 };
 
@@ -369,14 +394,11 @@ int ha_cluster_links(struct cli *cli, const char *first, struct ha_cluster_links
     return 0;
 }
 
-int ha_cluster_call(struct arena *arena, struct cluster_client *client, const char *op,
-                    struct json *request, struct json **ret_answer, struct error *err)
+void ha_cluster_warn(const struct cli *cli, const struct json *warnings)
 {
-    if (request == NULL) {
-        request = json_new_object(arena);
+    for (size_t i = 0; i < warnings->count; i++) {
+        cli_warn(cli, "%s", warnings->items[i]->string);
     }
-    json_put_string(request, "op", op);
-    return cluster_client_call(client, arena, request, CALL_TIMEOUT_MS, ret_answer, err);
 }
 
 int main(int argc, char **argv)

@@ -6,17 +6,18 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "cli/cluster_call.h"
 #include "common/base/macros.h"
 #include "common/host/config.h"
 #include "common/model/corosync_conf.h"
 
 struct arena;
 struct cli;
-struct cluster_client;
 struct error;
 struct json;
 
 int ha_cluster_create(struct cli *cli, struct error *err) WARN_UNUSED;
+int ha_cluster_join_info(struct cli *cli, struct error *err) WARN_UNUSED;
 int ha_cluster_join(struct cli *cli, struct error *err) WARN_UNUSED;
 int ha_cluster_add_node(struct cli *cli, struct error *err) WARN_UNUSED;
 int ha_cluster_status(struct cli *cli, struct error *err) WARN_UNUSED;
@@ -54,9 +55,6 @@ struct ha_cluster_links {
 // The addresses of --link0 … --link7 after `first` (NULL: --link0 itself, which may be missing;
 // then the count is 0). A gap is refused.
 int ha_cluster_links(struct cli *cli, const char *first, struct ha_cluster_links *ret) WARN_UNUSED;
-// Sends {"op":op} (NULL: `request` says all) and waits for the answer.
-int ha_cluster_call(struct arena *arena, struct cluster_client *client, const char *op,
-                    struct json *request, struct json **ret_answer, struct error *err) WARN_UNUSED;
 
 // When ha-clusterd could not be reached (code): whether that is because this machine's name is not
 // one of the cluster's any more. Returns the code, with words that say so.
@@ -64,5 +62,8 @@ int ha_cluster_explain_name(struct arena *arena, int code, struct error *err) WA
 // Sets "profile" in ha-manager.conf and leaves its other lines as they are.
 int ha_cluster_write_profile(struct arena *arena, const char *profile,
                              struct error *err) WARN_UNUSED;
+
+// Prints an array of words as warnings.
+void ha_cluster_warn(const struct cli *cli, const struct json *warnings);
 
 extern const char *const ha_cluster_profiles[];

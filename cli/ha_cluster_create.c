@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// A node becomes a member: of a new cluster (create), or of one that made room for it (join). Files
-// are written in an order that leaves a node at any crash either alone as before or a proper
-// member: corosync.conf is the last.
+// A node becomes a member of a new cluster, and what is the same when it joins one. Files are
+// written in an order that leaves a node at any crash either alone as before or a proper member:
+// corosync.conf is the last.
 #include <errno.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -9,8 +9,7 @@
 
 #include "cli/command_line.h"
 #include "cli/ha_cluster.h"
-#include "cli/join_string.h"
-#include "cli/session.h"
+#include "cli/ha_cluster_membership.h"
 #include "common/base/arena.h"
 #include "common/base/error.h"
 #include "common/base/json.h"
@@ -38,14 +37,6 @@ enum {
     TELL_EVERY_MS = 5000,
 };
 
-static int need_root(struct error *err)
-{
-    if (geteuid() != 0) {
-        return error_set(err, -EACCES, "only root may do this");
-    }
-    return 0;
-}
-
 static bool exists(const char *path)
 {
     struct stat st;
@@ -63,8 +54,11 @@ static bool is_example(struct arena *arena)
            corosync_conf_is_example(conf);
 }
 
-static int need_no_cluster(struct arena *arena, struct error *err)
+int membership_need_none(struct arena *arena, struct error *err)
 {
+    if (geteuid() != 0) {
+        return error_set(err, -EACCES, "only root may do this");
+    }
     if (exists(PATH_COROSYNC_CONF) && !is_example(arena)) {
         return error_set(err, -EEXIST, "this node is in a cluster already: '%s' exists",
                          PATH_COROSYNC_CONF);
@@ -101,13 +95,6 @@ int ha_cluster_write_profile(struct arena *arena, const char *profile, struct er
     }
     return r;
 }
-
-struct membership_files {
-    const char *profile;
-    const char *authkey;
-    size_t authkey_size_bytes;
-    const char *corosync_conf;
-};
 
 static int write_files(struct arena *arena, const struct membership_files *files, struct error *err)
 {
@@ -184,16 +171,32 @@ static void restart_clusterd(struct cli *cli)
     }
 }
 
-static int start_member(struct cli *cli, struct error *err)
+int membership_start(struct cli *cli, const struct membership_files *files, struct error *err)
 {
+    int r = write_files(cli->arena, files, err);
+    if (r < 0) {
+        return r;
+    }
     restart_clusterd(cli);
     if (service_manager_is_systemd()) {
-        int r = service_manager_enable("corosync.service", err);
+        r = service_manager_enable("corosync.service", err);
         if (r < 0) {
             return error_prefix(err, "this node is configured, but corosync does not start");
         }
     }
     return wait_for_membership(cli, err);
+}
+
+int membership_check_links(struct cli *cli, const struct ha_cluster_links *links)
+{
+    int r = 0;
+    for (size_t i = 0; r == 0 && i < links->count; i++) {
+        if (!network_is_local(links->addresses[i])) {
+            r = cli_reject(cli, arena_printf(cli->arena, "link%zu", i),
+                           "'%s' is not an address of this machine", links->addresses[i]);
+        }
+    }
+    return r;
 }
 
 static int find_links(struct cli *cli, struct ha_cluster_links *ret, struct error *err)
@@ -207,13 +210,7 @@ static int find_links(struct cli *cli, struct ha_cluster_links *ret, struct erro
         }
         r = ha_cluster_links(cli, first, ret);
     }
-    for (size_t i = 0; r == 0 && i < ret->count; i++) {
-        if (!network_is_local(ret->addresses[i])) {
-            r = cli_reject(cli, arena_printf(cli->arena, "link%zu", i),
-                           "'%s' is not an address of this machine", ret->addresses[i]);
-        }
-    }
-    return r;
+    return r == 0 ? membership_check_links(cli, ret) : r;
 }
 
 static int make_conf(struct cli *cli, const char *node, const struct ha_cluster_links *links,
@@ -240,10 +237,7 @@ int ha_cluster_create(struct cli *cli, struct error *err)
     char *conf = NULL;
     char key[AUTHKEY_BYTES];
     enum timing_profile profile = TIMING_PROFILE_BALANCED;
-    int r = need_root(err);
-    if (r == 0) {
-        r = need_no_cluster(cli->arena, err);
-    }
+    int r = membership_need_none(cli->arena, err);
     if (r == 0) {
         r = machine_node_name(cli->arena, &node, err);
     }
@@ -268,141 +262,10 @@ int ha_cluster_create(struct cli *cli, struct error *err)
         .authkey_size_bytes = sizeof(key),
         .corosync_conf = conf,
     };
-    r = write_files(cli->arena, &files, err);
-    if (r == 0) {
-        r = start_member(cli, err);
-    }
+    r = membership_start(cli, &files, err);
     if (r == 0) {
         cli_printf(cli, "cluster '%s' created, node '%s' at %s is its first member\n",
                    cli_text(cli, "name"), node, links.addresses[0]);
-    }
-    return r;
-}
-
-// --- join
-// -----------------------------------------------------------------------------------------
-
-static int check_join(struct arena *arena, const struct join_string *join, struct error *err)
-{
-    if (strcmp(join->version, HA_VERSION) != 0) {
-        return error_set(err, -EINVAL,
-                         "the cluster runs version %s, this node %s: install the same version",
-                         join->version, HA_VERSION);
-    }
-    char *node;
-    int r = machine_node_name(arena, &node, err);
-    if (r < 0) {
-        return r;
-    }
-    if (strcmp(node, join->node) != 0) {
-        return error_set(err, -EINVAL,
-                         "the line is for node '%s', this node is '%s': use 'ha-cluster add-node "
-                         "%s ADDRESS' on a member",
-                         join->node, node, node);
-    }
-    struct corosync_conf *conf;
-    r = corosync_conf_parse(arena, "join string", join->corosync_conf, strlen(join->corosync_conf),
-                            &conf, err);
-    if (r < 0) {
-        return r;
-    }
-    const struct corosync_node *self = corosync_conf_find_node(conf, node);
-    if (self == NULL) {
-        return error_set(err, -EINVAL, "the join string's configuration has no node '%s'", node);
-    }
-    for (int link = 0; link < COROSYNC_LINKS_MAX; link++) {
-        if (self->addresses[link] != NULL && !network_is_local(self->addresses[link])) {
-            return error_set(err, -EADDRNOTAVAIL,
-                             "the cluster expects this node at %s, which is not an address of "
-                             "this machine",
-                             self->addresses[link]);
-        }
-    }
-    enum timing_profile profile;
-    if (timing_profile_from_string(join->profile, &profile) < 0) {
-        return error_set(err, -EINVAL, "the join string's profile '%s' is not known",
-                         join->profile);
-    }
-    return 0;
-}
-
-static int check_no_guests(struct cli *cli, struct error *err)
-{
-    struct session session;
-    int r = session_open(cli->arena, &session, err);
-    if (r < 0) {
-        return error_prefix(err, "cannot tell whether this node has guests");
-    }
-    struct store_entries guests;
-    r = store_read(session.store, STORE_PREFIX_GUEST, 0, cli->arena, &guests, err);
-    if (r == 0 && guests.count > 0) {
-        r = error_set(err, -EEXIST,
-                      "this node has %zu guest%s (%s%s): move or destroy them, or use --force to "
-                      "set their definitions aside",
-                      guests.count, guests.count == 1 ? "" : "s",
-                      guests.entries[0].key + strlen(STORE_PREFIX_GUEST),
-                      guests.count > 1 ? ", …" : "");
-    }
-    session_close(&session);
-    return r;
-}
-
-// The store of a node that was alone must not meet the cluster's: its history has nothing to do
-// with theirs, and which of two histories wins is decided by their length. ha-clusterd does it,
-// since only it can close its database first.
-static int set_store_aside(struct cli *cli, struct error *err)
-{
-    struct cluster_client *client CLEANUP(cluster_client_freep) = NULL;
-    struct json *answer;
-    int r = cluster_client_connect(&client, err);
-    if (r == 0) {
-        r = ha_cluster_call(cli->arena, client, "set-aside", NULL, &answer, err);
-    }
-    if (r < 0) {
-        return error_prefix(err, "this node's own store cannot be set aside");
-    }
-    const char *path = json_find_string(answer, "path");
-    if (path != NULL) {
-        cli_printf(cli, "this node's own store is set aside as '%s'\n", path);
-        cli_flush(cli);
-    }
-    return 0;
-}
-
-int ha_cluster_join(struct cli *cli, struct error *err)
-{
-    struct join_string join;
-    int r = need_root(err);
-    if (r == 0) {
-        r = need_no_cluster(cli->arena, err);
-    }
-    if (r == 0) {
-        r = join_string_parse(cli->arena, cli_text(cli, "string"), &join, err);
-    }
-    if (r == 0) {
-        r = check_join(cli->arena, &join, err);
-    }
-    if (r == 0 && !cli_bool(cli, "force")) {
-        r = check_no_guests(cli, err);
-    }
-    if (r == 0) {
-        r = set_store_aside(cli, err);
-    }
-    if (r < 0) {
-        return r;
-    }
-    const struct membership_files files = {
-        .profile = join.profile,
-        .authkey = join.authkey,
-        .authkey_size_bytes = join.authkey_size_bytes,
-        .corosync_conf = join.corosync_conf,
-    };
-    r = write_files(cli->arena, &files, err);
-    if (r == 0) {
-        r = start_member(cli, err);
-    }
-    if (r == 0) {
-        cli_printf(cli, "node '%s' is a member of cluster '%s'\n", join.node, join.cluster);
     }
     return r;
 }

@@ -8,6 +8,7 @@
 
 #include "cli/fence_edit.h"
 #include "cli/ha_cluster_access.h"
+#include "cli/ha_cluster_notify.h"
 #include "cli/session.h"
 #include "cli/terminal.h"
 #include "common/base/arena.h"
@@ -131,6 +132,7 @@ void ha_cluster_complete(struct arena *arena, const struct cli_param *param, str
     bool device = strcmp(param->name, "device") == 0;
     bool node = strcmp(param->name, "node") == 0;
     ha_cluster_access_complete(arena, param, out);
+    ha_cluster_notify_complete(arena, param, out);
     // Without a cluster there is nothing to offer.
     if ((!device && !node) || session_open(arena, &session, NULL) < 0) {
         return;

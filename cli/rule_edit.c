@@ -235,13 +235,14 @@ static int rule_edit_apply(struct rule_edit *edit, struct rule *rule, struct rul
         }
     }
     if (r == 0) {
-        r = rule_check_complete(rule, err);
-    }
-    if (r == 0) {
         r = rule_edit_check_nodes(edit, rule, err);
     }
     if (r < 0) {
         return error_prefix(err, "rule '%s'", rule->id);
+    }
+    r = rule_check_complete(rule, err); // names the rule itself
+    if (r < 0) {
+        return r;
     }
     map_put(&edit->book.set.rules, rule->id, rule);
     return rule_edit_finish(edit, rule->id, request->insist, &request->problems, err);

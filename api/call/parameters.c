@@ -16,7 +16,6 @@ enum { LENGTH_MAX = 4096, LIST_ITEMS_MAX = 1024, WORDS_MAX = 200 };
 
 #define UNKNOWN_WORDS                                                                              \
     "property is not defined in schema and the schema does not allow additional properties"
-#define MISSING_WORDS "property is missing and it is not optional"
 
 bool parameter_is_indexed(const struct parameter *row)
 {
@@ -269,7 +268,7 @@ bool parameters_check(struct arena *arena, const struct method *method, const st
             if (row->required && !parameter_is_indexed(row) &&
                 json_find(checker.values, row->name) == NULL &&
                 json_find(checker.errors, row->name) == NULL) {
-                json_put_string(checker.errors, row->name, MISSING_WORDS);
+                json_put_string(checker.errors, row->name, PARAMETER_WORDS_MISSING);
             }
         }
     }

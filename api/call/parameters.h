@@ -11,6 +11,9 @@ struct json;
 struct method;
 struct parameter;
 
+// For a parameter that is needed only beside some others, the words that each required one has.
+#define PARAMETER_WORDS_MISSING "property is missing and it is not optional"
+
 // The row of a parameter, of an indexed one too; or NULL.
 const struct parameter *parameters_row(const struct method *method, const char *name) WARN_UNUSED;
 // Whether the name is one of an indexed row "base[n]".

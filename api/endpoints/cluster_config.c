@@ -1,15 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 // /cluster/config, what is only read: the nodes and settings as Corosync has them, all as texts.
-#include "api/endpoints/cluster_config.h"
-
 #include <errno.h>
-#include <inttypes.h>
 
 #include "api/call/call.h"
 #include "api/endpoints/corosync_document.h"
 #include "api/endpoints/endpoints.h"
-#include "api/endpoints/parameter_rows.h"
-#include "common/base/arena.h"
+#include "cli/join_info.h"
 #include "common/base/error.h"
 #include "common/base/json.h"
 #include "common/model/corosync_conf.h"
@@ -30,18 +26,6 @@ static struct corosync_conf *config_read(struct call *call, struct json *otherwi
     return conf;
 }
 
-struct json *cluster_config_node(struct arena *arena, const struct corosync_node *node)
-{
-    struct json *row = json_new_object(arena);
-    json_put_string(row, "name", node->name);
-    json_put_string(row, "nodeid", arena_printf(arena, "%" PRIu32, node->id));
-    json_put_string(row, "quorum_votes", arena_printf(arena, "%" PRIu32, node->votes));
-    for (int i = 0; i < COROSYNC_LINKS_MAX; i++) {
-        json_put_string(row, arena_printf(arena, "ring%d_addr", i), node->addresses[i]);
-    }
-    return row;
-}
-
 static void config_nodes(struct call *call)
 {
     struct json *list = json_new_array(call->arena);
@@ -52,55 +36,18 @@ static void config_nodes(struct call *call)
     }
     const struct corosync_node *nodes = corosync_conf_nodes(conf, &count);
     for (size_t i = 0; i < count; i++) {
-        struct json *row = cluster_config_node(call->arena, &nodes[i]);
+        struct json *row = join_info_node(call->arena, &nodes[i]);
         json_put_string(row, "node", nodes[i].name);
         json_append(list, row);
     }
     call_return(call, list);
 }
 
-// The links that any node has.
-static struct json *totem_interfaces(struct arena *arena, const struct corosync_conf *conf)
-{
-    struct json *interfaces = json_new_object(arena);
-    size_t count = 0;
-    const struct corosync_node *nodes = corosync_conf_nodes(conf, &count);
-    for (size_t i = 0; i < count; i++) {
-        for (int link = 0; link < COROSYNC_LINKS_MAX; link++) {
-            const char *number = arena_printf(arena, "%d", link);
-            struct json *interface = json_new_object(arena);
-            if (nodes[i].addresses[link] != NULL) {
-                json_put_string(interface, "linknumber", number);
-                json_put(interfaces, number, interface);
-            }
-        }
-    }
-    return interfaces;
-}
-
-struct json *cluster_config_totem(struct arena *arena, const struct corosync_conf *conf)
-{
-    struct json *totem = json_new_object(arena);
-    json_put_string(totem, "cluster_name", corosync_conf_cluster_name(conf));
-    json_put_string(totem, "config_version",
-                    arena_printf(arena, "%" PRId64, corosync_conf_version(conf)));
-    json_put_string(totem, "version", "2");
-    json_put_string(totem, "ip_version", "ipv4-6");
-    json_put_string(totem, "link_mode", "passive");
-    json_put_string(totem, "secauth", "on");
-    if (corosync_conf_token_ms(conf) > 0) {
-        json_put_string(totem, "token",
-                        arena_printf(arena, "%" PRId64, corosync_conf_token_ms(conf)));
-    }
-    json_put(totem, "interface", totem_interfaces(arena, conf));
-    return totem;
-}
-
 static void config_totem(struct call *call)
 {
     const struct corosync_conf *conf = config_read(call, json_new_object(call->arena));
     if (conf != NULL) {
-        call_return(call, cluster_config_totem(call->arena, conf));
+        call_return(call, join_info_totem(call->arena, conf));
     }
 }
 

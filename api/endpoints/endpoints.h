@@ -14,7 +14,8 @@ extern const struct method_table endpoints_tasks;        // /nodes/{node}/tasks,
 extern const struct method_table endpoints_version;      // /version and the like
 extern const struct method_table endpoints_cluster;      // /cluster/status, resources, nextid
 extern const struct method_table endpoints_options;      // /cluster/options
-extern const struct method_table endpoints_config;       // /cluster/config: nodes, totem, join
+extern const struct method_table endpoints_config;       // /cluster/config: nodes, totem
+extern const struct method_table endpoints_join;         // /cluster/config: create, join
 extern const struct method_table endpoints_resources;    // /cluster/ha/resources
 extern const struct method_table endpoints_rules;        // /cluster/ha/rules
 extern const struct method_table endpoints_groups;       // /cluster/ha/groups, a view of the rules

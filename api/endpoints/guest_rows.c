@@ -42,6 +42,34 @@ static int64_t guest_number(const struct guest *guest, const char *key, int64_t 
     return value;
 }
 
+// The size that the definition names for the first disk: "storage:volume,size=8G". 0: it names
+// none.
+static int64_t guest_disk_max(const struct call *call, const struct guest *guest)
+{
+    static const char *const disks[] = {"rootfs", "scsi0", "virtio0", "sata0", "ide0"};
+    static const char units[] = "KMGT";
+    const char *text = NULL;
+    for (size_t i = 0; text == NULL && i < ARRAY_SIZE(disks); i++) {
+        text = map_find(&guest->config, disks[i]);
+    }
+    const char *size = text != NULL ? strstr(text, ",size=") : NULL;
+    if (size == NULL) {
+        return 0;
+    }
+    size += strlen(",size=");
+    size_t digits = strspn(size, "0123456789");
+    const char *unit = size[digits] != '\0' ? strchr(units, size[digits]) : NULL;
+    int64_t value = 0;
+    if (parse_int64(arena_printf(call->arena, "%.*s", (int)digits, size), 0, ROWS_NUMBER_MAX,
+                    &value) < 0) {
+        return 0;
+    }
+    for (const char *step = units; unit != NULL && step <= unit; step++) {
+        value = value < INT64_MAX / 1024 ? value * 1024 : INT64_MAX;
+    }
+    return value;
+}
+
 static const char *guest_name(const struct call *call, const struct guest *guest)
 {
     static const char *const keys[] = {"name", "hostname"};
@@ -140,8 +168,7 @@ void guest_shown_read(const struct call *call, const struct map *figures, const 
 void guest_shown_put(const struct call *call, const struct guest *guest,
                      const struct guest_shown *shown, struct json *row)
 {
-    static const char *const counters[] = {"disk",      "maxdisk", "diskread",
-                                           "diskwrite", "netin",   "netout"};
+    static const char *const counters[] = {"disk", "diskread", "diskwrite", "netin", "netout"};
     json_put_int(row, "vmid", shown->vmid);
     json_put_string(row, "type", shown->type);
     json_put_string(row, "status", shown->status);
@@ -152,6 +179,7 @@ void guest_shown_put(const struct call *call, const struct guest *guest,
     json_put_int(row, "uptime", shown->uptime_s);
     json_put_string(row, "lock", guest->lock);
     json_put_string(row, "tags", map_find(&guest->config, "tags"));
+    json_put_int(row, "maxdisk", guest_disk_max(call, guest));
     for (size_t i = 0; i < ARRAY_SIZE(counters); i++) { // nobody counts these
         json_put_int(row, counters[i], 0);
     }

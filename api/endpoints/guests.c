@@ -113,6 +113,9 @@ static void guest_current(struct call *call)
     json_put(row, "ha", guest_ha(call, guest->sid));
     if (strcmp(shown.type, "qemu") == 0) {
         json_put_string(row, "qmpstatus", shown.status);
+        if (map_has(&guest->config, "serial0")) {
+            json_put_int(row, "serial", 1);
+        }
     } else {
         json_put_int(row, "swap", 0);
         json_put_int(row, "maxswap", 0);
@@ -164,8 +167,9 @@ static void guest_rrddata(struct call *call)
 
 static bool config_is_number(const char *key)
 {
-    static const char *const keys[] = {"memory", "swap",    "cores",    "sockets",
-                                       "onboot", "nesting", "cpuunits", "unprivileged"};
+    static const char *const keys[] = {
+        "memory",   "swap", "cores",        "sockets",    "onboot", "nesting",  "cpuunits",
+        "cpulimit", "kvm",  "unprivileged", "protection", "numa",   "template", "migrate_speed"};
     for (size_t i = 0; i < ARRAY_SIZE(keys); i++) {
         if (strcmp(keys[i], key) == 0) {
             return true;

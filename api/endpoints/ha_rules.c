@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "api/call/call.h"
+#include "api/call/parameters.h"
 #include "api/endpoints/endpoint_support.h"
 #include "api/endpoints/endpoints.h"
 #include "api/endpoints/parameter_rows.h"
@@ -105,6 +106,18 @@ static bool rule_check_resources(struct call *call)
     return true;
 }
 
+// What a rule of its type cannot do without, named as any other parameter that is missing.
+static bool rule_check_needed(struct call *call)
+{
+    const char *type = call_string(call, "type", "");
+    const char *needed = strcmp(type, "node-affinity") == 0 ? "nodes" : "affinity";
+    if (!call_has(call, needed)) {
+        call_fault(call, needed, "%s", PARAMETER_WORDS_MISSING);
+        return false;
+    }
+    return true;
+}
+
 static void rule_fill(struct call *call, struct rule_request *request)
 {
     rule_request_init(call->arena, request);
@@ -135,7 +148,7 @@ static void rule_post(struct call *call)
     struct rule_request request;
     struct error err = {0};
     const char *id = call_string(call, "rule", "");
-    if (!rule_check_resources(call)) {
+    if (!rule_check_needed(call) || !rule_check_resources(call)) {
         return;
     }
     rule_fill(call, &request);

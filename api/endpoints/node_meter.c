@@ -107,22 +107,43 @@ static void meter_machine(const struct meter *meter, struct meter_look *look)
     }
 }
 
+// The store forgets what was told when all nodes were off, and has never heard it when this node
+// has joined a cluster meanwhile.
+static int meter_is_known(struct meter *meter, struct arena *arena, const char *key, bool *ret,
+                          struct error *err)
+{
+    struct store_entries entries;
+    int r = store_read(cluster_client_store(meter->client), key, 0, arena, &entries, err);
+    bool known = false;
+    for (size_t i = 0; r == 0 && i < entries.count; i++) {
+        known =
+            known || (strcmp(entries.entries[i].key, key) == 0 && entries.entries[i].value != NULL);
+    }
+    if (r == 0) {
+        *ret = known;
+    }
+    return r;
+}
+
 static int meter_tell(struct meter *meter, const struct meter_look *look, bool *ret_told,
                       struct error *err)
 {
     const struct node_figures *last = meter->told;
-    if (last != NULL && look->figures->at_s - last->at_s < METER_REPEAT_S &&
+    const char *key = arena_printf(look->arena, STORE_PREFIX_LIVE_NODE "%s", meter->spec->node);
+    bool known = false;
+    int r = meter_is_known(meter, look->arena, key, &known, err);
+    if (r < 0) {
+        return r;
+    }
+    if (known && last != NULL && look->figures->at_s - last->at_s < METER_REPEAT_S &&
         node_figures_is_near(look->figures, last)) {
         return 0;
     }
     char *text = node_figures_format(look->arena, look->figures);
     struct store_op op = {
-        .key = arena_printf(look->arena, STORE_PREFIX_LIVE_NODE "%s", meter->spec->node),
-        .value = text,
-        .size_bytes = strlen(text),
-        .expect = STORE_ANY};
+        .key = key, .value = text, .size_bytes = strlen(text), .expect = STORE_ANY};
     struct store_txn txn = {.ops = &op, .count = 1};
-    int r = store_commit(cluster_client_store(meter->client), &txn, NULL, err);
+    r = store_commit(cluster_client_store(meter->client), &txn, NULL, err);
     *ret_told = r == 0;
     return r;
 }

@@ -50,7 +50,13 @@ static void tasks_list(struct call *call)
     };
     struct task_entries tasks;
     task_registry_list(call->host->tasks, call->arena, &tasks);
-    call_return(call, task_list_filter(call->arena, &tasks, &filter, &call->total));
+    struct json *rows = task_list_filter(call->arena, &tasks, &filter, &call->total);
+    for (size_t i = 0; i < rows->count; i++) {
+        if (json_find(rows->items[i], "status") == NULL) {
+            json_put_string(rows->items[i], "status", "RUNNING"); // here, not in /cluster/tasks
+        }
+    }
+    call_return(call, rows);
 }
 
 // The task that the path names, when the caller may see it (or change it); else the call is

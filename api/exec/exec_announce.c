@@ -35,7 +35,8 @@ struct announcer {
     struct arena *arena; // of what the child writes
     struct store_op ops[2];
     size_t ops_count;
-    bool again; // something changed while it ran
+    bool again;        // something changed while it ran
+    int64_t due_at_ms; // of the timer; 0: not set
 };
 
 // The address that the others know this node by in Corosync, else its first one.
@@ -93,9 +94,15 @@ static int child_run(void *userdata, int output_fd)
     return r < 0 ? EXIT_FAILURE : EXIT_SUCCESS;
 }
 
+// Never later than it was to be: in a busy cluster something changes all the time, above all when a
+// node has come back.
 static void announce_later(struct announcer *announcer, int64_t delay_ms)
 {
-    loop_timer_set(announcer->timer, clock_now_ms(&announcer->daemon->clock) + delay_ms);
+    int64_t at_ms = clock_now_ms(&announcer->daemon->clock) + delay_ms;
+    if (announcer->due_at_ms == 0 || at_ms < announcer->due_at_ms) {
+        announcer->due_at_ms = at_ms;
+        loop_timer_set(announcer->timer, at_ms);
+    }
 }
 
 static void child_ended(void *userdata, const struct process_end *end)
@@ -116,6 +123,7 @@ static void announce_now(void *userdata)
     struct announcer *announcer = userdata;
     struct execd *daemon = announcer->daemon;
     struct task_entries tasks;
+    announcer->due_at_ms = 0;
     if (announcer->child != NULL) {
         announcer->again = true;
         return;

@@ -8,7 +8,6 @@
 #include "api/call/call_access.h"
 #include "api/call/method.h"
 #include "api/call/parameters.h"
-#include "api/exec/metrics.h"
 #include "common/base/arena.h"
 #include "common/base/json.h"
 #include "common/model/store_keys.h"
@@ -188,29 +187,6 @@ void call_queue_take(struct call_queue *queue, struct exec_connection *connectio
     } else {
         call_check(exec, request, route.path);
     }
-}
-
-void call_queue_metrics(struct call_queue *queue, struct exec_connection *connection,
-                        struct arena *arena, const struct exec_request *request)
-{
-    struct execd *daemon = queue->daemon;
-    struct call call = {.arena = arena, .host = &daemon->host, .total = -1};
-    enum identity_result result =
-        execd_identify(daemon, arena, &request->credentials, METHOD_VERB_GET, &call.caller);
-    if (result != IDENTITY_KNOWN) {
-        call_queue_refuse(queue, connection, request->id, identity_reason(result));
-        return;
-    }
-    struct json *answer = json_new_object(arena);
-    json_put_int(answer, "id", request->id);
-    if (call_need(&call, PRIVILEGE_SYS_AUDIT, "/")) {
-        json_put_int(answer, "status", CALL_STATUS_OK);
-        json_put_string(answer, "text", metrics_text(arena, &daemon->host));
-    } else {
-        json_put_int(answer, "status", call.status);
-        json_put_string(answer, "message", call.message);
-    }
-    exec_connection_send(connection, answer);
 }
 
 struct json *call_queue_look(struct execd *daemon, struct arena *arena, const char *path,

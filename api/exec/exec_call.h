@@ -19,6 +19,7 @@ struct exec_call {
     struct exec_connection *connection; // NULL: gone
     struct arena *arena;
     int64_t id;
+    int64_t began_ms;
     bool anonymous;
     struct call call;
     struct exec_work work;

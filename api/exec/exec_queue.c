@@ -7,6 +7,7 @@
 #include <sys/wait.h>
 
 #include "api/exec/exec_call.h"
+#include "api/exec/exec_totals.h"
 #include "api/task/task.h"
 #include "api/task/task_registry.h"
 #include "common/base/alloc.h"
@@ -52,6 +53,9 @@ static void call_free(struct exec_call *call)
 
 void exec_call_send(struct exec_call *call, struct json *answer)
 {
+    struct execd *daemon = call->queue->daemon;
+    exec_totals_call(daemon->totals, call->call.status, call->late,
+                     clock_now_ms(&daemon->clock) - call->began_ms);
     if (call->connection != NULL) {
         json_put_int(answer, "id", call->id);
         if (!call->late) {
@@ -352,6 +356,7 @@ struct exec_call *exec_call_new(struct call_queue *queue, struct exec_connection
     exec->connection = connection;
     exec->arena = arena;
     exec->id = id;
+    exec->began_ms = clock_now_ms(&queue->daemon->clock);
     exec->call = (struct call){.arena = arena, .host = &queue->daemon->host, .total = -1};
     exec_connection_begin(connection);
     return exec;

@@ -9,7 +9,7 @@
 #include "common/base/arena.h"
 #include "common/base/json.h"
 #include "common/model/event.h"
-#include "common/model/history.h"
+#include "common/port/history.h"
 #include "common/port/store.h"
 
 static const int64_t failover_bounds_ms[] = {1000,  2000,  5000,  10000,  15000,  20000,  30000,

@@ -2,7 +2,7 @@
 // What the parts of ha-execd share. main.c puts them together; exec_server.c has the connections,
 // exec_call.c the way of a call, exec_queue.c those under way, exec_child.c what runs in a child,
 // exec_watch.c the streams, exec_announce.c what this node tells the others, exec_history.c what
-// was changed by whom.
+// was changed by whom, exec_metrics.c the figures, exec_notify.c the notifications.
 #pragma once
 
 #include <stdbool.h>
@@ -26,9 +26,11 @@ struct event_output;
 struct event_sink;
 struct exec_connection;
 struct exec_server;
+struct exec_totals;
 struct history_writer;
 struct json;
 struct loop;
+struct notifier;
 struct task_registry;
 struct task_spec;
 struct watch_list;
@@ -63,6 +65,8 @@ struct execd {
     struct watch_list *watches;
     struct announcer *announcer;
     struct history_writer *history;
+    struct exec_totals *totals;
+    struct notifier *notifier;
     bool stopping; // nothing that lasts is begun any more
 };
 
@@ -109,14 +113,19 @@ size_t call_queue_busy(const struct call_queue *queue) WARN_UNUSED;
 // Answers a failure to log in, after the delay; `bare`: with no body.
 void call_queue_refuse(struct call_queue *queue, struct exec_connection *connection, int64_t id,
                        const char *words);
-// Answers the request for metrics.
-void call_queue_metrics(struct call_queue *queue, struct exec_connection *connection,
-                        struct arena *arena, const struct exec_request *request);
 // The data of a GET as this caller would get it; NULL: there is none for him. For streams.
 struct json *call_queue_look(struct execd *daemon, struct arena *arena, const char *path,
                              const struct caller *caller) WARN_UNUSED;
 // A task that runs in the daemon; answers the call.
 void exec_task_start(struct call *call, const struct task_spec *spec);
+
+// ---- exec_metrics.c
+
+// Counts what was added to the history.
+void execd_count(struct execd *daemon);
+// Answers the request for metrics.
+void call_queue_metrics(struct call_queue *queue, struct exec_connection *connection,
+                        struct arena *arena, const struct exec_request *request);
 
 // ---- exec_child.c: what call_queue_take() does elsewhere
 
@@ -160,3 +169,11 @@ void history_writer_add(struct history_writer *writer, const struct event *event
 // The store may have changed.
 void history_writer_wake(struct history_writer *writer);
 bool history_writer_is_busy(const struct history_writer *writer) WARN_UNUSED;
+
+// ---- exec_notify.c
+
+// Sends notifications while this node is the master's (docs/notifications.md).
+struct notifier *notifier_new(struct execd *daemon) WARN_UNUSED;
+void notifier_free(struct notifier *notifier);
+// The store may have changed.
+void notifier_wake(struct notifier *notifier);

@@ -12,6 +12,7 @@
 #include "api/call/openapi.h"
 #include "api/endpoints/endpoints.h"
 #include "api/endpoints/node_meter.h"
+#include "api/exec/exec_totals.h"
 #include "api/exec/execd.h"
 #include "api/task/task_registry.h"
 #include "common/base/arena.h"
@@ -37,6 +38,7 @@ enum {
     STOP_PATIENCE_MS = 30 * 1000, // for calls and tasks under way
     STOP_POLL_MS = 100,
     LINK_LOOK_MS = 2 * DAEMON_LINK_WAIT_MS,
+    COUNT_DELAY_MS = 1000, // so that no entry leaves the history uncounted
 };
 
 struct process_state {
@@ -44,6 +46,8 @@ struct process_state {
     struct daemon_link link;
     struct loop_source *link_timer;
     struct loop_source *stop_timer;
+    struct loop_source *count_timer;
+    bool count_due;
     struct loop_source *sigterm, *sigint, *sighup;
     struct node_meter *meter; // tells the other nodes what this one uses
     int64_t stop_at_ms;       // 0: goes on
@@ -90,13 +94,30 @@ static void link_look(void *userdata)
     }
 }
 
+static void count_now(void *userdata)
+{
+    struct process_state *state = userdata;
+    state->count_due = false;
+    execd_count(&state->daemon);
+}
+
+static void count_later(struct process_state *state)
+{
+    if (!state->count_due) {
+        state->count_due = true;
+        loop_timer_set(state->count_timer, clock_now_ms(&state->daemon.clock) + COUNT_DELAY_MS);
+    }
+}
+
 static void something_changed(void *userdata)
 {
     struct process_state *state = userdata;
+    count_later(state);
     exec_view_touch(&state->daemon.view);
     link_look(state);
     announcer_wake(state->daemon.announcer);
     history_writer_wake(state->daemon.history);
+    notifier_wake(state->daemon.notifier);
     watch_list_wake(state->daemon.watches);
 }
 
@@ -190,6 +211,8 @@ static int daemon_open(struct process_state *state, struct error *err)
     daemon->router = router_new(daemon->arena, endpoints_all);
     state->link_timer = loop_add_timer(daemon->loop, link_look, state);
     state->stop_timer = loop_add_timer(daemon->loop, stop_try, state);
+    state->count_timer = loop_add_timer(daemon->loop, count_now, state);
+    daemon->totals = exec_totals_new();
     daemon->client =
         cluster_client_new(daemon->loop, daemon->setup.node, prefixes, something_changed, state);
     exec_view_init(&daemon->view, daemon->client, daemon->setup.node);
@@ -205,6 +228,7 @@ static int daemon_open(struct process_state *state, struct error *err)
     daemon->watches = watch_list_new(daemon);
     daemon->announcer = announcer_new(daemon);
     daemon->history = history_writer_new(daemon);
+    daemon->notifier = notifier_new(daemon);
     r = tasks_open(state, err);
     if (r < 0) {
         return r;
@@ -243,11 +267,14 @@ static void daemon_done(struct process_state *state)
     loop_source_free(state->sighup);
     loop_source_free(state->link_timer);
     loop_source_free(state->stop_timer);
+    loop_source_free(state->count_timer);
     exec_server_free(daemon->server);
     call_queue_free(daemon->calls);
     watch_list_free(daemon->watches);
     announcer_free(daemon->announcer);
     history_writer_free(daemon->history);
+    notifier_free(daemon->notifier);
+    exec_totals_free(daemon->totals);
     task_registry_free(daemon->tasks);
     exec_view_done(&daemon->view);
     cluster_client_free(daemon->client);

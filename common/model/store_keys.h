@@ -8,6 +8,8 @@
 //   config/group-view   section file        groups as a view of rules         cli/group_view.h
 //   config/datacenter   key: value lines    options                           options.h
 //   config/fence        section file        fence devices                     fence_config.h
+//   config/notifications  section file    who is told of events                notify_config.h
+//   secret/notify/<target>  text           their secrets; never shown           notify_config.h
 //   secret/fence/<device>  key=value lines  their passwords; never shown      fence_config.h
 //   access/user/<user@realm>, access/group/<name>, access/token/<user@realm>!<id>,
 //   access/role/<name>, access/acl     JSON  who may use the API, and for what   api/auth/rights.h
@@ -38,6 +40,7 @@
 //   live/arrival/<sid>  JSON                and how far that node is with it
 //   live/api/<node>     JSON {address, port, fingerprint}  where its API is, and its certificate
 //   live/task/<node>    JSON                its tasks that run and the newest that have ended
+//   live/notify/<target>  text             how far of the history it was told docs/notifications.md
 //   live/inquiry        text                an id: all nodes are asked to examine themselves,
 //   live/check/<node>   JSON                and this is what they found     cluster/self_report.h
 #pragma once
@@ -47,6 +50,7 @@
 #define STORE_KEY_GROUP_VIEW      "config/group-view"
 #define STORE_KEY_DATACENTER      "config/datacenter"
 #define STORE_KEY_FENCE           "config/fence"
+#define STORE_KEY_NOTIFICATIONS   "config/notifications"
 #define STORE_KEY_COROSYNC        "config/corosync"
 #define STORE_KEY_CLUSTER_PROFILE "cluster/profile"
 #define STORE_KEY_MANAGER_STATUS  "manager/status"
@@ -69,6 +73,8 @@
 #define STORE_PREFIX_LIVE_API      "live/api/"
 #define STORE_PREFIX_LIVE_STORAGE  "live/storage/"
 #define STORE_PREFIX_FENCE_SECRET  "secret/fence/"
+#define STORE_PREFIX_NOTIFY_SECRET "secret/notify/"
+#define STORE_PREFIX_LIVE_NOTIFY   "live/notify/"
 #define STORE_PREFIX_SECRET        "secret/"
 #define STORE_PREFIX_USER_SECRET   "secret/user/"
 #define STORE_PREFIX_TOKEN_SECRET  "secret/token/"

@@ -192,6 +192,12 @@ static void task_is_stopped_with_all_it_started(void **state)
     for (int i = 0; i < WAIT_TRIES && access(pid_file, F_OK) < 0; i++) {
         (void)poll(NULL, 0, WAIT_STEP_MS); // to let time pass
     }
+    const struct json *rows = json_find(
+        execd_fixture_call(fixture, root, "GET", "/nodes/n1/tasks", "{\"source\":\"active\"}"),
+        "data");
+    assert_int_equal(rows->count, 1);
+    assert_string_equal(json_find_string(rows->items[0], "status"), "RUNNING");
+    assert_null(json_find(rows->items[0], "endtime"));
     expect_status(execd_fixture_call(fixture, user, "DELETE", path, NULL), 403,
                   "Permission check failed (/nodes/n1, Sys.Modify)");
     expect_status(execd_fixture_call(fixture, root, "DELETE", path, NULL), 200, NULL);
@@ -346,6 +352,26 @@ static void certificate_is_told_to_the_others(void **state)
     execd_fixture_wait_for(fixture, "live/api/n1", "AA:BB");
 }
 
+// In a cluster in which something changes all the time, too.
+static void certificate_is_told_in_a_store_that_never_rests(void **state)
+{
+    struct execd_fixture *fixture = *state;
+    NEED(fixture);
+    int64_t id = execd_fixture_send(fixture, "{\"op\":\"certificate\",\"fingerprint\":\"AA:BB\"}");
+    expect_status(execd_fixture_answer(fixture, id), 200, NULL);
+    execd_fixture_wait_for(fixture, "live/api/n1", "AA:BB");
+    execd_fixture_put(fixture, "live/api/n1", NULL);
+    for (int i = 0; i < WAIT_TRIES; i++) {
+        const char *value = execd_fixture_get(fixture, "live/api/n1");
+        if (value != NULL && strstr(value, "AA:BB") != NULL) {
+            return;
+        }
+        execd_fixture_put(fixture, "live/restless", arena_printf(fixture->arena, "{\"i\":%d}", i));
+        (void)poll(NULL, 0, WAIT_STEP_MS); // to let time pass
+    }
+    fail_msg("the store never rested, and nothing was told");
+}
+
 static void metrics_are_text(void **state)
 {
     struct execd_fixture *fixture = *state;
@@ -355,7 +381,7 @@ static void metrics_are_text(void **state)
         fixture, arena_printf(fixture->arena, "{\"op\":\"metrics\",\"token\":\"%s\"}", root));
     const struct json *answer = execd_fixture_answer(fixture, id);
     expect_status(answer, 200, NULL);
-    assert_non_null(strstr(json_find_string(answer, "text"), "ha_quorate 1\n"));
+    assert_non_null(strstr(json_find_string(answer, "text"), "ha_manager_quorate 1\n"));
 }
 
 static void reads_go_on_without_clusterd(void **state)
@@ -408,6 +434,7 @@ int main(void)
         execd_fixture_test(end_waits_for_a_task),
         execd_fixture_test(stream_of_a_stranger_is_refused),
         execd_fixture_test(certificate_is_told_to_the_others),
+        execd_fixture_test(certificate_is_told_in_a_store_that_never_rests),
         execd_fixture_test(metrics_are_text),
         execd_fixture_test(reads_go_on_without_clusterd),
         execd_fixture_test(nonsense_cuts_only_its_own_connection),
