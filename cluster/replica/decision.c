@@ -266,12 +266,14 @@ static bool device_suffices(struct replica *replica, const struct turn *turn,
     return suffices;
 }
 
-// Whether those who are here are exactly those of one last session, remember it, and have promised
-// nothing since: then they know of grants what they knew in it, however few they are.
-static bool session_goes_on(const struct candidates *candidates)
+// Whether those who are here are exactly those of one last session, remember it, have promised
+// nothing since, and were not without quorum: then they know of grants what they knew in it,
+// however few they are. Once the quorum was lost, others may have had it, and lost it again.
+static bool session_goes_on(const struct replica *replica, const struct candidates *candidates)
 {
     const struct message_extent *first = &candidates->states[0]->state.extent;
-    bool goes_on = first->session != 0 && first->members_count == candidates->count;
+    bool goes_on =
+        replica->is_unbroken && first->session != 0 && first->members_count == candidates->count;
     for (size_t i = 0; i < candidates->count && goes_on; i++) {
         const struct known_state *known = candidates->states[i];
         goes_on = known->state.extent.session == first->session &&
@@ -299,7 +301,7 @@ static bool leases_are_complete(const struct replica *replica, const struct cand
     }
     return witnesses_suffice(replica, best, votes) &&
            (force_leaves_witnesses(replica, candidates, best, STREAM_VOLATILE) ||
-            session_goes_on(candidates));
+            session_goes_on(replica, candidates));
 }
 
 static void decision_choose(struct message_decision *decision, const struct candidates *candidates,

@@ -207,6 +207,10 @@ struct replica {
     uint32_t quorum_votes, expected_votes;
     bool forced;
     uint32_t all_votes; // of the configured nodes, also those that nobody expects
+    // Since it served last it was not without quorum for longer than a change of the configuration
+    // takes: nobody was asked to force it anew.
+    bool is_unbroken;
+    int64_t unbroken_ms; // when that was so last; 0: never
     uint32_t device_votes;
     int64_t device_silence_ms, device_wait_ms, configured_ms;
     bool by_device; // the members alone are no quorum

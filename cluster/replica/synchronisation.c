@@ -19,6 +19,7 @@
 enum {
     STALL_MS_MIN = 2000,
     STALL_MS_MAX = 60000,
+    UNBROKEN_PAUSE_MAX_MS = 3000, // without quorum, until expected votes are told anew
 };
 
 struct member *member_find(struct replica *replica, uint32_t id)
@@ -230,6 +231,11 @@ void replica_configure(struct replica *replica, int64_t now_ms,
     if (!configuration_is_same_group(replica, configuration)) {
         extent_close(&replica->extent, configuration->ring == 0);
     }
+    if (replica->is_unbroken || replica->session.phase == SESSION_SERVING) {
+        replica->unbroken_ms = now_ms;
+    }
+    replica->is_unbroken = quorate && replica->unbroken_ms > 0 &&
+                           now_ms - replica->unbroken_ms < UNBROKEN_PAUSE_MAX_MS;
     session_leave(replica);
     states_consume(replica);
     configuration_take(replica, configuration, ring);

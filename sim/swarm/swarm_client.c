@@ -351,6 +351,9 @@ static void acquire_answered(struct swarm_client *client, struct swarm_call *cal
                                    call->granted_term, origin_of(call->origin)) &&
                swarm_client_is_ready(client)) {
         swarm_client_send_release(client, call->lease, call->granted_term); // or it ends by itself
+        if (client->spec.gave_back != NULL) {
+            client->spec.gave_back(client->spec.userdata, call->lease);
+        }
     }
     swarm_client_announce(client);
     swarm_call_free(call);

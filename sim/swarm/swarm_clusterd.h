@@ -61,6 +61,9 @@ struct swarm_client_spec {
     // longer for an answer.
     const char *const *prefixes;
     void (*changed)(void *userdata);
+    // A lease given back while the question was on its way was granted, and goes back by itself.
+    // May be NULL.
+    void (*gave_back)(void *userdata, const char *lease);
     void *userdata;
 };
 struct swarm_client *swarm_client_new(const struct swarm_client_spec *spec) WARN_UNUSED;

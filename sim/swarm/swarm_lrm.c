@@ -46,6 +46,13 @@ static void something_changed(void *userdata)
     swarm_rounds_request(lrm->rounds);
 }
 
+// Its word was given before the grant; the observer hears of it with the release.
+static void lease_gave_back(void *userdata, const char *lease)
+{
+    const struct swarm_lrm *lrm = userdata;
+    swarm_tell_authority(lrm->node, lease, 0, swarm_clock_now_ms(&lrm->node->clock));
+}
+
 static void guest_exited(void *userdata, const char *sid)
 {
     struct swarm_lrm *lrm = userdata;
@@ -148,6 +155,7 @@ static void client_open(struct swarm_lrm *lrm)
                                            .timing = &node->world->timing,
                                            .prefixes = lrm->prefixes,
                                            .changed = something_changed,
+                                           .gave_back = lease_gave_back,
                                            .userdata = lrm};
     lrm->client = swarm_client_new(&spec);
 }

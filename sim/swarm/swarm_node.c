@@ -378,16 +378,18 @@ void swarm_node_reset(struct swarm_node *node)
 
 // --- An orderly end.
 
-// Whether the others have a service's record on it.
+// Whether the others have a service's record on it. When none of them answers nobody can delete it.
 static bool is_recorded(const struct swarm_node *node)
 {
     const struct swarm_world *world = node->world;
+    bool is_told = false;
     struct arena *arena CLEANUP(arena_freep) = arena_new();
     for (size_t i = 0; i < world->count; i++) {
         const struct swarm_node *other = world->nodes[i];
         if (other == node || other->clusterd == NULL) {
             continue;
         }
+        is_told = true;
         map_each (e, &world->guests) {
             const char *key = arena_printf(arena, STORE_PREFIX_SERVICE "%s", e->key);
             const char *text = swarm_clusterd_peek(other->clusterd, key, NULL);
@@ -398,9 +400,8 @@ static bool is_recorded(const struct swarm_node *node)
                 return true;
             }
         }
-        return false;
     }
-    return false;
+    return !is_told;
 }
 
 // What is still recorded on a node makes `ha-cluster delete-node` refuse. What was to run is

@@ -19,7 +19,8 @@ static const struct swarm_node *nodes_are_well(const struct swarm_world *world)
     const struct swarm_node *first = NULL;
     for (size_t i = 0; i < world->count; i++) {
         const struct swarm_node *node = world->nodes[i];
-        if (node->is_joining) {
+        // One that is to leave has left, or was turned on again, when all is well.
+        if (node->is_joining || swarm_timer_is_set(&node->leave)) {
             return NULL;
         }
         if (!node->is_configured || !node->is_on) {
