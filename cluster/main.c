@@ -27,6 +27,7 @@
 #include "common/host/host_clock.h"
 #include "common/host/loop.h"
 #include "common/host/paths.h"
+#include "common/host/priority.h"
 #include "common/model/corosync_conf.h"
 #include "common/model/event.h"
 #include "common/model/store_keys.h"
@@ -292,6 +293,7 @@ static int server_start(struct clusterd *daemon, struct error *err)
 static int daemon_start(struct clusterd *daemon, struct error *err)
 {
     host_clock_init(&daemon->clock);
+    priority_raise();
     int r = daemon_setup_load(daemon->arena, &daemon->setup, err);
     if (r == 0) {
         r = conf_load(daemon, err);

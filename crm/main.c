@@ -12,6 +12,7 @@
 #include "common/host/host_clock.h"
 #include "common/host/host_ids.h"
 #include "common/host/loop.h"
+#include "common/host/priority.h"
 #include "common/host/rounds.h"
 #include "common/model/event.h"
 #include "common/model/store_keys.h"
@@ -140,6 +141,7 @@ static int daemon_run(struct crmd *daemon, struct error *err)
     host_clock_init(&daemon->clock);
     host_ids_init(&daemon->ids);
     daemon->status_told = CRM_STATE_MAX;
+    priority_raise();
     int r = daemon_setup_load(daemon->arena, &daemon->setup, err);
     if (r == 0) {
         r = loop_new(&daemon->loop, err);

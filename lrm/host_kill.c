@@ -16,6 +16,7 @@
 #include "common/base/error.h"
 #include "common/host/cgroup.h"
 #include "common/host/file.h"
+#include "common/host/priority.h"
 #include "common/host/process.h"
 #include "common/model/sid.h"
 #include "common/port/agent.h"
@@ -72,6 +73,7 @@ static int work_kill_one(const struct work *work, struct arena *arena, const cha
 static int work_main(void *userdata, int output_fd)
 {
     const struct work *work = userdata;
+    priority_raise(); // against a deadline
     struct arena *arena CLEANUP(arena_freep) = arena_new();
     int status = EXIT_SUCCESS;
     for (size_t i = work->first; i < work->guests->count; i += work->step) {

@@ -18,6 +18,7 @@
 #include "common/host/loop.h"
 #include "common/host/machine.h"
 #include "common/host/paths.h"
+#include "common/host/priority.h"
 #include "common/host/rounds.h"
 #include "common/host/shutdown.h"
 #include "common/model/event.h"
@@ -384,6 +385,9 @@ static void round_open(struct lrmd *daemon)
         cluster_client_new(daemon->loop, daemon->setup.node, prefixes, something_changed, daemon);
     cluster_client_expect_profile(daemon->client,
                                   timing_profile_to_string(daemon->setup.config.profile));
+    // The time for a status is taken from the silence of the cluster that this node can ride out.
+    cluster_client_set_patience(daemon->client,
+                                LRM_PATIENCE_RENEWALS * daemon->setup.timing.renew_ms);
     daemon->lease = (struct lease_tap){.port = {.ops = &tap_ops},
                                        .inner = cluster_client_lease(daemon->client),
                                        .workers = daemon->workers};
@@ -407,6 +411,7 @@ static int daemon_run(struct lrmd *daemon, struct error *err)
     host_clock_init(&daemon->clock);
     map_init(&daemon->exits, NULL);
     daemon->status_told = LRM_STATE_MAX;
+    priority_raise();
     int r = daemon_setup_load(daemon->arena, &daemon->setup, err);
     if (r == 0) {
         r = machine_boot_id(daemon->arena, &daemon->boot_id, err);

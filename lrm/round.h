@@ -20,6 +20,11 @@ struct watchdog;
 struct workers;
 struct workers_guests;
 
+// How many renewals' time a round's write waits for its answer at first
+// (common/host/client_patience.h). Meanwhile nothing is renewed: it costs the node at most the one
+// try that the timing rule has for it.
+enum { LRM_PATIENCE_RENEWALS = 1 };
+
 struct lrm_ports {
     struct clock *clock;
     struct store *store;

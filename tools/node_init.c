@@ -10,6 +10,7 @@
 // down by /run/node_init/hold-NAME: while that file exists it is not started again.
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <poll.h>
 #include <signal.h>
 #include <stdarg.h>
@@ -49,7 +50,7 @@ enum { SERVICES_MAX = 7 };
 
 struct supervisor {
     struct service services[SERVICES_MAX];
-    // The real-time services' cgroups below the node's roots, one in each hierarchy.
+    // Where the real-time services' cgroups are below the node's roots, one in each hierarchy.
     char **real_time_cgroups;
 };
 
@@ -99,8 +100,10 @@ static void service_exec(const struct service *service, char **real_time_cgroups
     }
     if (service->real_time) {
         for (char **folder = real_time_cgroups; *folder; folder++) {
-            if (cgroup_join(*folder) != 0) {
-                fprintf(stderr, "node_init: %s: %s\n", *folder, strerror(errno));
+            char own[PATH_MAX];
+            (void)snprintf(own, sizeof(own), "%s/%s", *folder, service->name);
+            if (cgroup_join(own) != 0) {
+                fprintf(stderr, "node_init: %s: %s\n", own, strerror(errno));
             }
         }
     }

@@ -9,6 +9,7 @@
 #include "common/base/macros.h"
 #include "common/base/map.h"
 #include "common/host/client_cache.h"
+#include "common/host/client_patience.h"
 #include "common/host/cluster_client.h"
 #include "common/port/clock.h"
 #include "common/port/lease.h"
@@ -67,9 +68,10 @@ struct cluster_client {
     int64_t last_id, hello_id;
     bool loaded; // the first snapshot of this connection is complete
     bool viewed; // there was a complete snapshot, of this or an earlier connection
-    int64_t authority_ms, renew_ms; // 0: not told yet
-    char *profile;                  // ha-clusterd's; NULL: not told yet
-    char *expected_profile;         // NULL: any
+    int64_t authority_ms, renew_ms;  // 0: not told yet
+    struct client_patience patience; // of a daemon's rounds with their writes
+    char *profile;                   // ha-clusterd's; NULL: not told yet
+    char *expected_profile;          // NULL: any
 
     struct client_cache cache;
     struct client_store_port store;
@@ -84,7 +86,7 @@ struct cluster_client {
 
 static inline int64_t client_commit_timeout_ms(const struct cluster_client *client)
 {
-    return client->loop != NULL ? CLIENT_COMMIT_TIMEOUT_MS : CLIENT_COMMIT_PATIENCE_MS;
+    return client->loop != NULL ? client->patience.now_ms : CLIENT_COMMIT_PATIENCE_MS;
 }
 
 static inline int64_t client_read_timeout_ms(const struct cluster_client *client)

@@ -203,8 +203,11 @@ static int client_commit(struct store *store, const struct store_txn *txn, uint6
     }
     json_put(request, "ops", ops);
     struct json *answer;
+    int64_t begun_ms = clock_now_ms(&client->clock);
     int r =
         cluster_client_call(client, arena, request, client_commit_timeout_ms(client), &answer, err);
+    client_patience_note(&client->patience, r != -ETIMEDOUT,
+                         clock_now_ms(&client->clock) - begun_ms);
     if (r < 0) {
         return r;
     }

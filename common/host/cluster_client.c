@@ -302,6 +302,7 @@ static struct cluster_client *client_new(struct loop *loop)
     client->loop = loop;
     host_clock_init(&client->clock);
     client_cache_init(&client->cache);
+    client_patience_init(&client->patience, CLIENT_COMMIT_TIMEOUT_MS, CLIENT_COMMIT_TIMEOUT_MS);
     client_store_init(client);
     client_lease_init(client);
     client_membership_init(client);
@@ -526,6 +527,11 @@ void cluster_client_expect_profile(struct cluster_client *client, const char *pr
 {
     free(client->expected_profile);
     client->expected_profile = alloc_strdup(profile);
+}
+
+void cluster_client_set_patience(struct cluster_client *client, int64_t patience_ms)
+{
+    client_patience_init(&client->patience, patience_ms, CLIENT_COMMIT_TIMEOUT_MS);
 }
 
 bool cluster_client_is_outdated(const struct cluster_client *client)

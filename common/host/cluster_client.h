@@ -33,6 +33,9 @@ struct cluster_client *cluster_client_new(struct loop *loop, const char *owner,
 void cluster_client_expect_profile(struct cluster_client *client, const char *profile);
 // … and this says that the process must start anew, to read its settings again.
 bool cluster_client_is_outdated(const struct cluster_client *client) WARN_UNUSED;
+// How long a write of this daemon's rounds waits for its answer at first, instead of two seconds
+// (common/host/client_patience.h). What was not answered in time may still take effect.
+void cluster_client_set_patience(struct cluster_client *client, int64_t patience_ms);
 // For tools and workers: connects now, without a loop. -ENOENT/-ECONNREFUSED: ha-clusterd is not
 // running (the text says so and how to start it); -EACCES: only root may.
 int cluster_client_connect(struct cluster_client **ret, struct error *err) WARN_UNUSED;

@@ -411,6 +411,9 @@ struct swarm_client *swarm_client_new(const struct swarm_client_spec *spec)
     swarm_client_ports_init(client);
     client->members_arena = arena_new();
     client_cache_init(&client->cache);
+    client_patience_init(&client->patience,
+                         spec->patience_ms != 0 ? spec->patience_ms : SWARM_COMMIT_TIMEOUT_MS,
+                         SWARM_COMMIT_TIMEOUT_MS);
     map_init(&client->claims, claim_free);
     map_init(&client->waits, NULL);
     swarm_timer_init(&client->announce, spec->queue, spec->gate, announce_due, client);

@@ -12,7 +12,7 @@
 #include "sim/swarm/swarm_clusterd_internal.h"
 #include "sim/swarm/swarm_fiber.h"
 
-enum { COMMIT_TIMEOUT_MS = 2000, COMMIT_PATIENCE_MS = 20 * 1000 }; // of daemons, of others
+enum { COMMIT_PATIENCE_MS = 20 * 1000 }; // of those that are no daemons
 
 static int64_t now_ms(const struct swarm_client *client)
 {
@@ -122,7 +122,9 @@ static int call_wait(struct swarm_client *client, struct swarm_call *call, uint6
                      struct error *err)
 {
     struct swarm_fiber *fiber = client->fiber;
-    int64_t timeout_ms = swarm_client_is_daemon(client) ? COMMIT_TIMEOUT_MS : COMMIT_PATIENCE_MS;
+    bool is_daemon = swarm_client_is_daemon(client);
+    int64_t timeout_ms = is_daemon ? client->patience.now_ms : COMMIT_PATIENCE_MS;
+    int64_t begun_ms = now_ms(client);
     call->fiber = fiber;
     swarm_timer_init(&call->timeout, client->spec.queue, client->spec.gate, timeout_due, call);
     swarm_timer_set(&call->timeout,
@@ -140,6 +142,9 @@ static int call_wait(struct swarm_client *client, struct swarm_call *call, uint6
         swarm_client_announce(client);
     }
     int r = call->refusal.code;
+    if (is_daemon) {
+        client_patience_note(&client->patience, r != -ETIMEDOUT, now_ms(client) - begun_ms);
+    }
     if (r < 0) {
         ignore_result(error_set(err, r, "%s", call->refusal.text)); // it is r
     } else if (ret_version != NULL) {

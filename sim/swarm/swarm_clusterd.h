@@ -60,6 +60,7 @@ struct swarm_client_spec {
     // That it watches and that wake it; NULL-terminated. None: a tool's or a worker's, which waits
     // longer for an answer.
     const char *const *prefixes;
+    int64_t patience_ms; // how long a write of a daemon waits at first; 0: two seconds
     void (*changed)(void *userdata);
     // A lease given back while the question was on its way was granted, and goes back by itself.
     // May be NULL.

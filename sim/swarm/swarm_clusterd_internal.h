@@ -11,12 +11,15 @@
 #include "common/base/error.h"
 #include "common/base/map.h"
 #include "common/host/client_cache.h"
+#include "common/host/client_patience.h"
 #include "common/model/lease_claim.h"
 #include "common/port/lease.h"
 #include "common/port/membership.h"
 #include "common/port/store.h"
 #include "sim/swarm/swarm_clusterd.h"
 #include "sim/swarm/swarm_queue.h"
+
+enum { SWARM_COMMIT_TIMEOUT_MS = 2000 }; // of daemons
 
 enum swarm_call_kind {
     SWARM_CALL_HELLO, // connect, and watch
@@ -90,8 +93,9 @@ struct swarm_client {
     bool is_viewed;           // there was one, of this or an earlier connection
     bool is_calling;
     struct client_cache cache;
-    struct map claims; // name → struct client_claim *
-    struct map waits;  // leases that were refused as busy, to be told of when they can be had
+    struct client_patience patience; // of a daemon
+    struct map claims;               // name → struct client_claim *
+    struct map waits; // leases that were refused as busy, to be told of when they can be had
     struct arena *members_arena;
     struct client_member *members;
     size_t members_count;

@@ -154,6 +154,8 @@ static void client_open(struct swarm_lrm *lrm)
                                            .owner = node->name,
                                            .timing = &node->world->timing,
                                            .prefixes = lrm->prefixes,
+                                           .patience_ms =
+                                               LRM_PATIENCE_RENEWALS * node->world->timing.renew_ms,
                                            .changed = something_changed,
                                            .gave_back = lease_gave_back,
                                            .userdata = lrm};
