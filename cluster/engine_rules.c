@@ -11,6 +11,7 @@
 #include "common/base/arena.h"
 #include "common/base/error.h"
 #include "common/model/event.h"
+#include "common/model/lease_claim.h"
 #include "common/model/store_keys.h"
 #include "common/port/event_sink.h"
 
@@ -53,7 +54,11 @@ bool engine_lease_way(struct engine *engine, const char *name, struct lease_way 
     const char *owner = facts.known ? facts.lease.owner : NULL;
     facts.owner_online = owner != NULL && node_is_online(engine, owner);
     facts.node_is_master = node_is_master(engine);
+    facts.synchronising = replica_mode(engine_replica(engine)) != REPLICA_MODE_SERVING;
     *ret_in_ms = facts.lease.breakable_in_ms;
+    if (facts.synchronising && *ret_in_ms < LEASE_CLAIM_RETRY_MS) {
+        *ret_in_ms = LEASE_CLAIM_RETRY_MS;
+    }
     return lease_rule_find(&facts, ret);
 }
 

@@ -79,5 +79,7 @@ bool lease_rule_find(const struct lease_facts *facts, struct lease_way *ret)
         now = rule_for_others(facts, &way);
     }
     *ret = way;
-    return now;
+    // To ask all the same would be to be refused and told that it can be had, again and again.
+    bool refused = facts->synchronising && way.request.kind == REPLICA_REQUEST_LEASE_BREAK;
+    return now && !refused;
 }

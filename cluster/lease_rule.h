@@ -15,6 +15,7 @@ struct lease_facts {
     struct replica_lease lease; // name and breakable_in_ms are set in any case
     bool owner_online;          // the owner's node is in the quorate part
     bool node_is_master;        // the node holds the manager lease
+    bool synchronising;         // the store does not serve now, and refuses breaks at once
 };
 
 // What to ask of the store. `origin` says how the last holder lost it: "released", "expired",
@@ -24,5 +25,5 @@ struct lease_way {
     const char *origin;
 };
 
-// False: not now, but when lease.breakable_in_ms have passed.
+// False: not now, but when lease.breakable_in_ms have passed, and the store serves.
 bool lease_rule_find(const struct lease_facts *facts, struct lease_way *ret) WARN_UNUSED;

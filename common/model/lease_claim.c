@@ -132,6 +132,7 @@ bool lease_claim_release(struct lease_claim *claim, uint64_t *ret_term)
 void lease_claim_wake(struct lease_claim *claim, int64_t now_ms)
 {
     if (!claim->is_held) {
-        claim->ask_at_ms = now_ms;
+        int64_t paced_ms = claim->asked_ms + LEASE_CLAIM_PACE_MS;
+        claim->ask_at_ms = now_ms > paced_ms ? now_ms : paced_ms;
     }
 }

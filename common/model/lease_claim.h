@@ -17,6 +17,7 @@
 
 enum {
     LEASE_CLAIM_RETRY_MS = 200,     // after a refusal that is not "busy"
+    LEASE_CLAIM_PACE_MS = 10,       // between two questions when told that it can be had
     LEASE_CLAIM_UNANSWERED_MS = 50, // when to look again while the answer is on its way
     LEASE_CLAIM_LOST_MS = 3000,     // a question without an answer for so long is asked again
 };
@@ -59,7 +60,8 @@ void lease_claim_want(struct lease_claim *claim);
 // Given back: true, and the term to release. From here on it is not held, whatever becomes of the
 // message.
 bool lease_claim_release(struct lease_claim *claim, uint64_t *ret_term) WARN_UNUSED;
-// It may be had now: one that is not held is asked for at once.
+// It may be had now: one that is not held is asked for at once, or LEASE_CLAIM_PACE_MS after the
+// last time.
 void lease_claim_wake(struct lease_claim *claim, int64_t now_ms);
 // Authority that has run out is gone for good: what comes later is a new grant to the daemon.
 void lease_claim_expire(struct lease_claim *claim, int64_t now_ms);

@@ -111,6 +111,18 @@ static void claim_busy_ends_it_at_once(void **state)
     assert_true(lease_claim_is_due(&claim, 1600));
 }
 
+// Who is refused and told at once that it can be had must not ask as fast as the answers come.
+static void claim_is_asked_for_at_a_pace_when_it_can_be_had(void **state)
+{
+    (void)state;
+    struct lease_claim claim = {0};
+    lease_claim_asked(&claim, 1500, RENEW_MS);
+    lease_claim_busy(&claim, 1501, 700);
+    lease_claim_wake(&claim, 1502);
+    assert_false(lease_claim_is_due(&claim, 1500 + LEASE_CLAIM_PACE_MS - 1));
+    assert_true(lease_claim_is_due(&claim, 1500 + LEASE_CLAIM_PACE_MS));
+}
+
 static void claim_refused_keeps_its_authority(void **state)
 {
     (void)state;
@@ -193,6 +205,7 @@ int main(void)
         cmocka_unit_test(claim_that_ran_out_is_a_new_grant_when_it_returns),
         cmocka_unit_test(claim_unheard_while_it_ran_out_is_a_new_grant),
         cmocka_unit_test(claim_busy_ends_it_at_once),
+        cmocka_unit_test(claim_is_asked_for_at_a_pace_when_it_can_be_had),
         cmocka_unit_test(claim_refused_keeps_its_authority),
         cmocka_unit_test(claim_disconnected_keeps_term_and_asks_again),
         cmocka_unit_test(claim_unanswered_is_asked_again),
