@@ -8,12 +8,12 @@
 
 #include "api/auth/rights.h"
 #include "api/auth/roles.h"
+#include "cli/history_edit.h"
 #include "cli/session.h"
 #include "common/base/arena.h"
 #include "common/base/error.h"
 #include "common/base/map.h"
 #include "common/model/store_keys.h"
-#include "common/port/history.h"
 
 enum { OPS_CAPACITY_MIN = 16 };
 
@@ -39,13 +39,8 @@ static bool starts_with(const char *text, const char *prefix)
 
 static uint64_t version_of(const struct access_edit *edit, const char *key)
 {
-    for (size_t i = 0; i < edit->entries.count; i++) {
-        const struct store_entry *entry = &edit->entries.entries[i];
-        if (strcmp(entry->key, key) == 0 && entry->value != NULL) {
-            return entry->version;
-        }
-    }
-    return STORE_ABSENT;
+    const struct store_entry *entry = store_entries_find(&edit->entries, key);
+    return entry != NULL ? entry->version : STORE_ABSENT;
 }
 
 static void op_add(struct access_edit *edit, const struct store_op *op)
@@ -170,25 +165,17 @@ static int gains_check(const struct access_edit *edit, struct error *err)
 // The event becomes an entry of the history, written with the change or not at all.
 static int history_add(struct access_edit *edit, struct error *err)
 {
-    struct history history = {0};
-    struct store_entries entries;
     const struct store_op *ops = NULL;
     size_t count = 0;
     if (edit->event == NULL) {
         return 0;
     }
-    int r = store_read(edit->session->store, STORE_PREFIX_HISTORY, 0, edit->arena, &entries, err);
-    if (r < 0) {
-        return r;
-    }
-    history_update(&history, &entries);
-    history_write(&history, edit->arena, arena_printf(edit->arena, "%s/tool", edit->session->node),
-                  edit->now_s * 1000, &edit->event, 1, &ops, &count);
-    for (size_t i = 0; i < count; i++) {
+    int r =
+        history_edit_ops(edit->arena, edit->session, edit->event, edit->now_s, &ops, &count, err);
+    for (size_t i = 0; r == 0 && i < count; i++) {
         op_add(edit, &ops[i]);
     }
-    history_done(&history);
-    return 0;
+    return r;
 }
 
 int access_edit_commit(struct access_edit *edit, const char *what, struct error *err)

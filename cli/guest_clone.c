@@ -14,7 +14,6 @@
 #include "cli/command_line.h"
 #include "cli/guest_container.h"
 #include "cli/guest_edit.h"
-#include "cli/guest_machine.h"
 #include "cli/guest_record.h"
 #include "cli/guest_template.h"
 #include "cli/guest_tool.h"
@@ -86,7 +85,7 @@ static void clone_name(struct clone *clone)
 {
     struct map *config = &clone->guest->config;
     const char *name = cli_text(clone->cli, "name");
-    bool is_machine = guest_is_machine(clone->guest);
+    bool is_machine = sid_is_of(clone->guest->sid, "vm");
     (void)map_remove(config, "hostname");
     (void)map_remove(config, "name");
     if (name != NULL) {
@@ -97,7 +96,7 @@ static void clone_name(struct clone *clone)
 static void clone_define(struct clone *clone, const char *sid)
 {
     struct arena *arena = clone->cli->arena;
-    bool is_machine = guest_is_machine(clone->source);
+    bool is_machine = sid_is_of(clone->source->sid, "vm");
     struct ids ids;
     clone->guest = guest_clone(arena, clone->source);
     clone->guest->sid = sid;
@@ -343,7 +342,7 @@ static int find_sid(struct cli *cli, const struct guest *source, const char **re
     const char *typed = cli_text(cli, "newid");
     const char *sid =
         strchr(typed, ':') != NULL ? typed : arena_printf(cli->arena, "%s:%s", type, typed);
-    if (sid_check(sid, err) < 0 || strcmp(sid_type(cli->arena, sid), type) != 0) {
+    if (sid_check(sid, err) < 0 || !sid_is_of(sid, type)) {
         return cli_reject(cli, "newid", "'%s' is not a number, or %s and a number", typed, type);
     }
     *ret = sid;
@@ -380,10 +379,7 @@ int guest_clone_run(struct cli *cli, struct error *err)
     struct clone clone = {.cli = cli, .context = &context};
     const struct guest *source = NULL;
     const char *sid = NULL;
-    int r = tool_context_open(cli, &context, err);
-    if (r == 0) {
-        r = session_need_quorum(&context.session, err);
-    }
+    int r = tool_context_open_to_write(cli, &context, err);
     if (r == 0) {
         r = guest_find(cli, &context, &source, err);
     }

@@ -15,15 +15,13 @@
 #include "cli/tool_context.h"
 #include "common/base/arena.h"
 #include "common/base/error.h"
-#include "common/base/parse.h"
 #include "common/host/host_ids.h"
 #include "common/model/guest.h"
 #include "common/model/sid.h"
-#include "common/model/storage.h"
 #include "lrm/agents/ct_config_devices.h"
 #include "lrm/agents/volume.h"
 
-enum { CONTAINER_SIZE_MAX_GIB = 1024 * 1024, CONTAINER_FOLDERS_MAX = 1000 };
+enum { CONTAINER_FOLDERS_MAX = 1000 };
 
 void guest_container_give_addresses(struct arena *arena, struct guest *guest)
 {
@@ -43,22 +41,20 @@ void guest_container_give_addresses(struct arena *arena, struct guest *guest)
     }
 }
 
-// "shared:8,mp=/data": false when it names a volume.
-static bool split_size(struct arena *arena, const char *value, const char **ret_storage,
-                       int64_t *ret_gib)
+static bool key_is_mount(const char *key)
 {
-    const char *volume = NULL;
-    const char *name = arena_memdup(arena, value, strcspn(value, ","));
-    return storage_volume_split(arena, name, ret_storage, &volume) &&
-           parse_int64(volume, 1, CONTAINER_SIZE_MAX_GIB, ret_gib) == 0;
+    return ct_config_index(key, "mp") >= 0;
 }
+
+static const struct guest_volumes_kind mount_volumes = {.has_key = key_is_mount,
+                                                        .remove = guest_template_remove};
 
 static int make_folder(struct cli *cli, const struct tool_context *context, struct guest *guest,
                        const char *key, const char *value, struct error *err)
 {
     const char *storage = NULL;
     int64_t gib = 0;
-    if (!split_size(cli->arena, value, &storage, &gib)) {
+    if (!guest_volumes_parse_new(cli->arena, value, &storage, &gib)) {
         return 0;
     }
     int r = guest_volumes_check_storage(cli, context, storage, err);
@@ -88,7 +84,7 @@ int guest_container_make(struct cli *cli, const struct tool_context *context, st
     int r = guest_check_definition(guest, err); // a size is as good as a name, to be checked
     const struct guest *before = guest_clone(cli->arena, guest);
     map_each (e, &before->config) {
-        if (r == 0 && ct_config_index(e->key, "mp") >= 0) {
+        if (r == 0 && key_is_mount(e->key)) {
             r = make_folder(cli, context, guest, e->key, e->value, err);
         }
     }
@@ -99,34 +95,8 @@ int guest_container_make(struct cli *cli, const struct tool_context *context, st
     return r;
 }
 
-// Files that we did not put there are not ours to remove.
-static int remove_folder(struct cli *cli, const struct tool_context *context,
-                         const struct guest *guest, const char *value, struct error *err)
-{
-    const char *storage = NULL;
-    const char *volume = NULL;
-    const char *path = NULL;
-    bool shared = false;
-    const char *name = arena_memdup(cli->arena, value, strcspn(value, ","));
-    const char *own = arena_printf(cli->arena, "ct-%s-", sid_name(guest->sid));
-    if (!storage_volume_split(cli->arena, name, &storage, &volume) ||
-        strncmp(volume, own, strlen(own)) != 0) {
-        return 0;
-    }
-    int r = volume_resolve(cli->arena, context->session.store, name, &path, &shared, err);
-    return r < 0 ? r : guest_template_remove(path, err);
-}
-
 int guest_container_remove(struct cli *cli, const struct tool_context *context,
                            const struct guest *guest, const struct guest *before, struct error *err)
 {
-    int r = 0;
-    map_each (e, &guest->config) {
-        const char *old = before != NULL ? map_find(&before->config, e->key) : NULL;
-        if (r == 0 && ct_config_index(e->key, "mp") >= 0 &&
-            (old == NULL || strcmp(old, e->value) != 0)) {
-            r = remove_folder(cli, context, guest, e->value, err);
-        }
-    }
-    return r;
+    return guest_volumes_remove_own(cli, context, guest, before, &mount_volumes, err);
 }

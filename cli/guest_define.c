@@ -130,8 +130,8 @@ static int guest_remove_volumes(struct cli *cli, const struct tool_context *cont
                                 const struct guest *guest, struct error *err)
 {
     const char *rootfs = map_find(&guest->config, "rootfs");
-    if (guest_is_machine(guest)) {
-        return guest_machine_remove(cli, context, guest, err);
+    if (sid_is_of(guest->sid, "vm")) {
+        return guest_machine_remove(cli, context, guest, NULL, err);
     }
     int r = guest_container_remove(cli, context, guest, NULL, err);
     // Files that we did not put onto a storage are not ours to remove.
@@ -144,7 +144,7 @@ static int guest_remove_volumes(struct cli *cli, const struct tool_context *cont
 static int guest_make_volumes(struct cli *cli, const struct tool_context *context,
                               struct guest *guest, bool *ret_made, struct error *err)
 {
-    if (!guest_is_machine(guest)) {
+    if (!sid_is_of(guest->sid, "vm")) {
         return guest_make_rootfs(cli, context, guest, ret_made, err);
     }
     int r = guest_check_machine_options(cli);
@@ -154,8 +154,8 @@ static int guest_make_volumes(struct cli *cli, const struct tool_context *contex
 static int guest_unmake(struct cli *cli, const struct tool_context *context,
                         const struct guest *guest, const struct guest *wanted, bool made)
 {
-    if (guest_is_machine(guest)) {
-        return guest_machine_remove_new(cli, context, guest, wanted, NULL);
+    if (sid_is_of(guest->sid, "vm")) {
+        return guest_machine_remove(cli, context, guest, wanted, NULL);
     }
     int r = guest_container_remove(cli, context, guest, wanted, NULL);
     return r == 0 && made ? guest_remove_rootfs(cli, context, guest, NULL) : r;
@@ -172,10 +172,7 @@ int guest_create(struct cli *cli, struct error *err)
     if (sid_check(sid, err) < 0) {
         return cli_reject(cli, "sid", "'%s' is not of the form ct:<number> or vm:<number>", sid);
     }
-    int r = tool_context_open(cli, &context, err);
-    if (r == 0) {
-        r = session_need_quorum(&context.session, err);
-    }
+    int r = tool_context_open_to_write(cli, &context, err);
     if (r == 0) {
         r = guest_record_check_free(cli, &context, sid, err);
     }
@@ -201,10 +198,7 @@ static int guest_open_edit(struct cli *cli, struct tool_context *context, struct
                            uint64_t *ret_version, struct error *err)
 {
     const struct guest *seen = NULL;
-    int r = tool_context_open(cli, context, err);
-    if (r == 0) {
-        r = session_need_quorum(&context->session, err);
-    }
+    int r = tool_context_open_to_write(cli, context, err);
     if (r == 0) {
         r = guest_find(cli, context, &seen, err);
     }
@@ -231,8 +225,8 @@ int guest_set(struct cli *cli, struct error *err)
     }
     guest_read_options(cli, guest);
     const struct guest *wanted = guest_clone(cli->arena, guest);
-    r = guest_is_machine(guest) ? guest_machine_make(cli, &context, guest, err)
-                                : guest_container_make(cli, &context, guest, err);
+    r = sid_is_of(guest->sid, "vm") ? guest_machine_make(cli, &context, guest, err)
+                                    : guest_container_make(cli, &context, guest, err);
     if (r == 0) {
         r = guest_record_write(cli, &context, guest, version, err);
         if (r < 0 && r != -ETIMEDOUT && guest_unmake(cli, &context, guest, wanted, false) < 0) {

@@ -12,8 +12,10 @@
 #include "common/base/parse.h"
 #include "common/host/machine.h"
 #include "common/model/guest.h"
+#include "common/model/node_figures.h"
 #include "common/model/service.h"
 #include "lrm/agents/agents.h"
+#include "lrm/agents/guest_traffic.h"
 
 enum { GUEST_MS_PER_S = 1000 };
 
@@ -46,6 +48,24 @@ int guest_facts_read(const char *sid, int64_t now_ms, struct guest_facts *ret, s
         facts.uptime_s = guest_uptime_s(facts.pid, now_ms);
     }
     *ret = facts;
+    return 0;
+}
+
+int guest_facts_traffic(const char *sid, struct guest_figures *ret, struct error *err)
+{
+    const struct agent_type *type = agents_find_of(sid);
+    struct guest_traffic traffic;
+    if (type == NULL || type->traffic == NULL) {
+        return error_set(err, -ENOTSUP, "'%s': nobody counts what it reads and writes", sid);
+    }
+    int r = type->traffic(sid, &traffic, err);
+    if (r < 0) {
+        return r;
+    }
+    ret->read_bytes = traffic.read_bytes;
+    ret->write_bytes = traffic.write_bytes;
+    ret->in_bytes = traffic.in_bytes;
+    ret->out_bytes = traffic.out_bytes;
     return 0;
 }
 

@@ -12,6 +12,7 @@
 struct cluster_view;
 struct error;
 struct guest;
+struct guest_figures;
 
 struct guest_facts {
     bool running;
@@ -25,6 +26,8 @@ struct guest_facts {
 // knows no guests of the type.
 int guest_facts_read(const char *sid, int64_t now_ms, struct guest_facts *ret,
                      struct error *err) WARN_UNUSED;
+// Likewise, what it has read, written, received and sent: puts these into *ret alone.
+int guest_facts_traffic(const char *sid, struct guest_figures *ret, struct error *err) WARN_UNUSED;
 // "running", "stopped" or "unknown", by the manager's record of the guest.
 const char *guest_known_state(const struct cluster_view *view,
                               const struct guest *guest) WARN_UNUSED;

@@ -125,7 +125,7 @@ static int find_sid(struct cli *cli, const struct import *import, const char **r
                                "--sid",
                                import->file);
     }
-    if (strcmp(sid_type(cli->arena, sid), type) != 0) {
+    if (!sid_is_of(sid, type)) {
         return cli_reject(cli, "sid", "the file is that of a %s",
                           strcmp(type, "ct") == 0 ? "container (ct)" : "machine (vm)");
     }
@@ -136,7 +136,7 @@ static int find_sid(struct cli *cli, const struct import *import, const char **r
 static void import_complete(struct cli *cli, struct guest *guest)
 {
     struct ids ids;
-    if (strncmp(guest->sid, "ct:", 3) == 0) {
+    if (sid_is_of(guest->sid, "ct")) {
         guest_container_give_addresses(cli->arena, guest);
     } else if (!map_has(&guest->config, "uuid")) {
         host_ids_init(&ids);

@@ -6,13 +6,13 @@
 #include <unistd.h>
 
 #include "cli/command_line.h"
-#include "cli/guest_machine.h"
 #include "cli/guest_tool.h"
 #include "cli/tool_context.h"
 #include "common/base/arena.h"
 #include "common/base/error.h"
 #include "common/host/file.h"
 #include "common/model/guest.h"
+#include "common/model/sid.h"
 #include "lrm/agents/ct_attach.h"
 #include "lrm/agents/vm_console.h"
 #include "lrm/agents/vm_exec.h"
@@ -89,7 +89,7 @@ int guest_console(struct cli *cli, struct error *err)
     if (r < 0) {
         return r;
     }
-    if (!guest_is_machine(guest)) {
+    if (!sid_is_of(guest->sid, "vm")) {
         return inside_container(cli, guest, NULL, err);
     }
     if (isatty(STDIN_FILENO) == 1 && !cli->output.quiet) {
@@ -111,6 +111,6 @@ int guest_exec(struct cli *cli, struct error *err)
     if (r < 0) {
         return r;
     }
-    return guest_is_machine(guest) ? inside_machine(cli, guest, argv, err)
-                                   : inside_container(cli, guest, argv, err);
+    return sid_is_of(guest->sid, "vm") ? inside_machine(cli, guest, argv, err)
+                                       : inside_container(cli, guest, argv, err);
 }

@@ -5,30 +5,21 @@
 #include <errno.h>
 #include <stdint.h>
 #include <string.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 #include "cli/command_line.h"
+#include "cli/guest_volumes.h"
 #include "cli/tool_context.h"
 #include "common/base/arena.h"
 #include "common/base/error.h"
-#include "common/base/parse.h"
-#include "common/host/file.h"
 #include "common/host/host_ids.h"
-#include "common/host/paths.h"
 #include "common/model/guest.h"
 #include "common/model/sid.h"
-#include "common/model/storage.h"
 #include "lrm/agents/vm_config.h"
 #include "lrm/agents/vm_image.h"
 #include "lrm/agents/volume.h"
 
-enum { MACHINE_SIZE_MAX_GIB = 1024 * 1024, MACHINE_DISKS_MAX = 1000 };
-
-bool guest_is_machine(const struct guest *guest)
-{
-    return strncmp(guest->sid, "vm:", 3) == 0;
-}
+enum { MACHINE_DISKS_MAX = 1000 };
 
 static bool key_is_disk(const char *key)
 {
@@ -42,53 +33,31 @@ static bool key_is_disk(const char *key)
     return false;
 }
 
-// "shared:32,cache=none": storage, size, and the rest with its comma; false when it names a volume.
-static bool split_size(struct arena *arena, const char *value, const char **ret_storage,
-                       int64_t *ret_gib, const char **ret_rest)
+static int remove_image(const char *path, struct error *err)
 {
-    size_t length = strcspn(value, ",");
-    const char *volume = NULL;
-    if (!storage_volume_split(arena, arena_memdup(arena, value, length), ret_storage, &volume) ||
-        parse_int64(volume, 1, MACHINE_SIZE_MAX_GIB, ret_gib) < 0) {
-        return false;
+    if (unlink(path) < 0 && errno != ENOENT) {
+        int code = errno;
+        return error_set_errno(err, -code, "cannot remove '%s'", path);
     }
-    *ret_rest = arena_strdup(arena, value + length);
-    return true;
+    return 0;
 }
 
-// The storage's folder must be there: one that is missing is most likely not mounted.
-static int check_storage(struct cli *cli, const struct tool_context *context, const char *id,
-                         struct error *err)
-{
-    struct storage *storage = NULL;
-    struct stat st;
-    int r = volume_find_storage(cli->arena, context->session.store, id, &storage, err);
-    if (r == 0 && strcmp(id, STORAGE_LOCAL) == 0) {
-        r = file_make_directory(paths_state_dir(), 0755, err);
-        if (r == 0) {
-            r = file_make_directory(storage->path, 0711, err);
-        }
-    }
-    if (r == 0 && (stat(storage->path, &st) < 0 || !S_ISDIR(st.st_mode))) {
-        r = error_set(err, -ENOENT, "storage '%s': '%s' is not a folder on this node", id,
-                      storage->path);
-    }
-    return r;
-}
+static const struct guest_volumes_kind disk_volumes = {.has_key = key_is_disk,
+                                                       .remove = remove_image};
 
 // A name that no file on the storage has.
 static int make_image(struct cli *cli, const struct tool_context *context, struct guest *guest,
-                      const char *key, const char *value, bool *ret_made, struct error *err)
+                      const char *key, const char *value, struct error *err)
 {
     const char *storage = NULL;
-    const char *rest = NULL;
+    const char *rest = value + strcspn(value, ",");
     int64_t gib = 0;
-    if (!split_size(cli->arena, value, &storage, &gib, &rest)) {
+    if (!guest_volumes_parse_new(cli->arena, value, &storage, &gib)) {
         return 0;
     }
     bool qcow2 = strstr(rest, ",format=qcow2") != NULL;
     const char *format = qcow2 ? "qcow2" : "raw";
-    int r = check_storage(cli, context, storage, err);
+    int r = guest_volumes_check_storage(cli, context, storage, err);
     for (int i = 0; r == 0 && i < MACHINE_DISKS_MAX; i++) {
         const char *path = NULL;
         bool shared = false;
@@ -101,7 +70,6 @@ static int make_image(struct cli *cli, const struct tool_context *context, struc
         if (r == 0) {
             map_put(&guest->config, key,
                     arena_printf(cli->arena, "%s%s,size=%lldG", volume, rest, (long long)gib));
-            *ret_made = true;
             return 0;
         }
         if (r == -EEXIST) {
@@ -124,55 +92,18 @@ int guest_machine_make(struct cli *cli, const struct tool_context *context, stru
         map_put(&guest->config, "uuid", arena_strdup(cli->arena, ids_next(&ids, cli->arena)));
     }
     map_each (e, &before->config) {
-        bool made = false;
         if (r == 0 && key_is_disk(e->key)) {
-            r = make_image(cli, context, guest, e->key, e->value, &made, err);
+            r = make_image(cli, context, guest, e->key, e->value, err);
         }
     }
-    if (r < 0 && guest_machine_remove_new(cli, context, guest, before, NULL) < 0) {
+    if (r < 0 && guest_machine_remove(cli, context, guest, before, NULL) < 0) {
         return error_prefix(err, "images stay behind");
     }
     return r;
 }
 
-// Files that we did not put there are not ours to remove: another's, or a disc for installations.
-static int remove_image(struct cli *cli, const struct tool_context *context,
-                        const struct guest *guest, const char *value, struct error *err)
-{
-    const char *storage = NULL;
-    const char *volume = NULL;
-    const char *path = NULL;
-    bool shared = false;
-    const char *name = arena_memdup(cli->arena, value, strcspn(value, ","));
-    const char *own = arena_printf(cli->arena, "vm-%s-", sid_name(guest->sid));
-    if (!storage_volume_split(cli->arena, name, &storage, &volume) ||
-        strncmp(volume, own, strlen(own)) != 0) {
-        return 0;
-    }
-    int r = volume_resolve(cli->arena, context->session.store, name, &path, &shared, err);
-    if (r == 0 && unlink(path) < 0 && errno != ENOENT) {
-        int code = errno;
-        r = error_set_errno(err, -code, "cannot remove '%s'", path);
-    }
-    return r;
-}
-
-int guest_machine_remove_new(struct cli *cli, const struct tool_context *context,
-                             const struct guest *guest, const struct guest *before,
-                             struct error *err)
-{
-    int r = 0;
-    map_each (e, &guest->config) {
-        const char *old = before != NULL ? map_find(&before->config, e->key) : NULL;
-        if (r == 0 && key_is_disk(e->key) && (old == NULL || strcmp(old, e->value) != 0)) {
-            r = remove_image(cli, context, guest, e->value, err);
-        }
-    }
-    return r;
-}
-
 int guest_machine_remove(struct cli *cli, const struct tool_context *context,
-                         const struct guest *guest, struct error *err)
+                         const struct guest *guest, const struct guest *before, struct error *err)
 {
-    return guest_machine_remove_new(cli, context, guest, NULL, err);
+    return guest_volumes_remove_own(cli, context, guest, before, &disk_volumes, err);
 }

@@ -2,8 +2,6 @@
 // What virtual machines need besides their definition: images for their disks.
 #pragma once
 
-#include <stdbool.h>
-
 #include "common/base/macros.h"
 
 struct cli;
@@ -11,15 +9,12 @@ struct error;
 struct guest;
 struct tool_context;
 
-bool guest_is_machine(const struct guest *guest) WARN_UNUSED;
 // Disks given as "<storage>:<GiB>[,…]" become images on that storage, and the definition names
 // them. Also gives the machine an identity of its own. On failure nothing is left of what was made.
 int guest_machine_make(struct cli *cli, const struct tool_context *context, struct guest *guest,
                        struct error *err) WARN_UNUSED;
-// Removes the images that are on storages and bear the machine's name.
+// Removes the images that are on storages and bear the machine's number; with `before` only those
+// that it does not name: what a change has made and must give up.
 int guest_machine_remove(struct cli *cli, const struct tool_context *context,
-                         const struct guest *guest, struct error *err) WARN_UNUSED;
-// Those of `guest` that are not named by `before`: what a change has made and must give up.
-int guest_machine_remove_new(struct cli *cli, const struct tool_context *context,
-                             const struct guest *guest, const struct guest *before,
-                             struct error *err) WARN_UNUSED;
+                         const struct guest *guest, const struct guest *before,
+                         struct error *err) WARN_UNUSED;

@@ -7,7 +7,6 @@
 
 #include "cli/cluster_view.h"
 #include "cli/command_line.h"
-#include "cli/guest_machine.h"
 #include "cli/guest_record.h"
 #include "cli/guest_tool.h"
 #include "cli/guest_volumes.h"
@@ -17,6 +16,7 @@
 #include "common/base/error.h"
 #include "common/model/command.h"
 #include "common/model/guest.h"
+#include "common/model/sid.h"
 #include "common/model/store_keys.h"
 #include "common/port/store.h"
 #include "lrm/agents/service_task.h"
@@ -30,7 +30,7 @@ static int move_check_stopped(const struct tool_context *context, const struct g
         return r;
     }
     return error_set(err, -EBUSY,
-                     guest_is_machine(guest)
+                     sid_is_of(guest->sid, "vm")
                          ? "guest '%s' runs and is not under HA: stop it first, or put it under HA "
                            "(ha-manager add), which moves it while it runs"
                          : "guest '%s' runs and is not under HA: stop it first, or put it under HA "

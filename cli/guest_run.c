@@ -301,10 +301,7 @@ int guest_cancel_move(struct cli *cli, struct error *err)
     struct tool_context context CLEANUP(tool_context_close) = {0};
     const struct guest *guest = NULL;
     struct session_value offer;
-    int r = tool_context_open(cli, &context, err);
-    if (r == 0) {
-        r = session_need_quorum(&context.session, err);
-    }
+    int r = tool_context_open_to_write(cli, &context, err);
     if (r == 0) {
         r = guest_find(cli, &context, &guest, err);
     }

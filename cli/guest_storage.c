@@ -37,6 +37,19 @@ static struct json *storage_row(struct cli *cli, const struct storage *storage)
     return row;
 }
 
+static int book_open(struct cli *cli, struct tool_context *context, struct storage_book *ret,
+                     struct error *err)
+{
+    int r = tool_context_open(cli, context, err);
+    if (r == 0) {
+        r = storage_book_read(cli->arena, &context->session, ret, err);
+    }
+    if (r == 0 && ret->problem != NULL) {
+        cli_warn(cli, "%s", ret->problem);
+    }
+    return r;
+}
+
 int guest_storage_list(struct cli *cli, struct error *err)
 {
     static const struct output_column columns[] = {{.key = "storage"}, {.key = "type"},
@@ -45,15 +58,9 @@ int guest_storage_list(struct cli *cli, struct error *err)
     struct tool_context context CLEANUP(tool_context_close) = {0};
     struct json *rows = json_new_array(cli->arena);
     struct storage_book book;
-    int r = tool_context_open(cli, &context, err);
-    if (r == 0) {
-        r = storage_book_read(cli->arena, &context.session, &book, err);
-    }
+    int r = book_open(cli, &context, &book, err);
     if (r < 0) {
         return r;
-    }
-    if (book.problem != NULL) {
-        cli_warn(cli, "%s", book.problem);
     }
     map_each (e, &book.storages) {
         json_append(rows, storage_row(cli, e->value));
@@ -100,15 +107,9 @@ int guest_storage_status(struct cli *cli, struct error *err)
     struct json *rows = json_new_array(cli->arena);
     struct storage_book book;
     const char *only = cli_text(cli, "storage");
-    int r = tool_context_open(cli, &context, err);
-    if (r == 0) {
-        r = storage_book_read(cli->arena, &context.session, &book, err);
-    }
+    int r = book_open(cli, &context, &book, err);
     if (r < 0) {
         return r;
-    }
-    if (book.problem != NULL) {
-        cli_warn(cli, "%s", book.problem);
     }
     map_each (n, &book.states) {
         map_each (e, (const struct map *)n->value) {

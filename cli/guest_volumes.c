@@ -7,19 +7,22 @@
 #include <sys/stat.h>
 
 #include "cli/command_line.h"
-#include "cli/guest_machine.h"
 #include "cli/tool_context.h"
 #include "common/base/arena.h"
 #include "common/base/error.h"
+#include "common/base/parse.h"
 #include "common/host/file.h"
 #include "common/host/paths.h"
 #include "common/model/guest.h"
+#include "common/model/sid.h"
 #include "common/model/storage.h"
 #include "common/model/storage_state.h"
 #include "common/model/store_keys.h"
 #include "lrm/agents/ct_config.h"
 #include "lrm/agents/vm_config.h"
 #include "lrm/agents/volume.h"
+
+enum { VOLUME_SIZE_MAX_GIB = 1024 * 1024 };
 
 static void volumes_add(struct arena *arena, const struct guest *guest, struct guest_volume volume,
                         struct guest_volumes *list)
@@ -88,10 +91,52 @@ int guest_volumes_list(struct arena *arena, const struct guest *guest, struct gu
 {
     struct guest_volumes list = {0};
     list.items = arena_array_of(arena, struct guest_volume, guest->config.count + 1);
-    int r = guest_is_machine(guest) ? volumes_of_machine(arena, guest, &list, err)
-                                    : volumes_of_container(arena, guest, &list, err);
+    int r = sid_is_of(guest->sid, "vm") ? volumes_of_machine(arena, guest, &list, err)
+                                        : volumes_of_container(arena, guest, &list, err);
     if (r == 0) {
         *ret = list;
+    }
+    return r;
+}
+
+bool guest_volumes_parse_new(struct arena *arena, const char *value, const char **ret_storage,
+                             int64_t *ret_gib)
+{
+    const char *volume = NULL;
+    const char *name = arena_memdup(arena, value, strcspn(value, ","));
+    return storage_volume_split(arena, name, ret_storage, &volume) &&
+           parse_int64(volume, 1, VOLUME_SIZE_MAX_GIB, ret_gib) == 0;
+}
+
+static int remove_own(struct cli *cli, const struct tool_context *context,
+                      const struct guest *guest, const char *value,
+                      const struct guest_volumes_kind *kind, struct error *err)
+{
+    const char *storage = NULL;
+    const char *volume = NULL;
+    const char *path = NULL;
+    bool shared = false;
+    const char *name = arena_memdup(cli->arena, value, strcspn(value, ","));
+    const char *own =
+        arena_printf(cli->arena, "%s-%s-", sid_type(cli->arena, guest->sid), sid_name(guest->sid));
+    if (!storage_volume_split(cli->arena, name, &storage, &volume) ||
+        strncmp(volume, own, strlen(own)) != 0) {
+        return 0;
+    }
+    int r = volume_resolve(cli->arena, context->session.store, name, &path, &shared, err);
+    return r < 0 ? r : kind->remove(path, err);
+}
+
+int guest_volumes_remove_own(struct cli *cli, const struct tool_context *context,
+                             const struct guest *guest, const struct guest *before,
+                             const struct guest_volumes_kind *kind, struct error *err)
+{
+    int r = 0;
+    map_each (e, &guest->config) {
+        const char *old = before != NULL ? map_find(&before->config, e->key) : NULL;
+        if (r == 0 && kind->has_key(e->key) && (old == NULL || strcmp(old, e->value) != 0)) {
+            r = remove_own(cli, context, guest, e->value, kind, err);
+        }
     }
     return r;
 }

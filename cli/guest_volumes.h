@@ -4,6 +4,7 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 
 #include "common/base/macros.h"
 
@@ -26,9 +27,27 @@ struct guest_volumes {
     size_t count;
 };
 
+// Of a type of guests: which keys have volumes that are made for it, and how such a volume is
+// removed (one that is gone already is removed).
+struct guest_volumes_kind {
+    bool (*has_key)(const char *key);
+    int (*remove)(const char *path, struct error *err);
+};
+
 // Ascending by key. -EINVAL as of the definition's check.
 int guest_volumes_list(struct arena *arena, const struct guest *guest, struct guest_volumes *ret,
                        struct error *err) WARN_UNUSED;
+
+// The value asks for a volume to be made: "<storage>:<GiB>[,…]". False: it names one.
+bool guest_volumes_parse_new(struct arena *arena, const char *value, const char **ret_storage,
+                             int64_t *ret_gib) WARN_UNUSED;
+// Removes the guest's own volumes under the keys of this kind; with `before` only those that it
+// does not name: what a change has made and must give up. A volume is the guest's own when it is on
+// a storage and bears its type and number: what we did not make is not ours to remove, such as
+// another guest's, or a disc for installations.
+int guest_volumes_remove_own(struct cli *cli, const struct tool_context *context,
+                             const struct guest *guest, const struct guest *before,
+                             const struct guest_volumes_kind *kind, struct error *err) WARN_UNUSED;
 
 // The storage is defined, and its folder is there: one that is missing is most likely not mounted.
 // Only the node's own default is made.

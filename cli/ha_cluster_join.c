@@ -183,10 +183,11 @@ static int join_get(struct cli *cli, struct join_string *ret, struct error *err)
     if (info.address != NULL && info.fingerprint == NULL) {
         return cli_reject(cli, "fingerprint", "it must be given with --host");
     }
-    if (text != NULL && join_info_parse(cli->arena, text, &info, NULL) < 0) {
+    int r = text != NULL ? join_info_parse(cli->arena, text, &info, err) : 0;
+    if (r == -EINVAL) {
         return join_string_parse(cli->arena, text, ret, err);
     }
-    return join_by_peer(cli, &info, ret, err);
+    return r < 0 ? r : join_by_peer(cli, &info, ret, err);
 }
 
 int ha_cluster_join(struct cli *cli, struct error *err)

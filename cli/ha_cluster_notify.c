@@ -6,7 +6,10 @@
 #include <errno.h>
 #include <string.h>
 
+#include "api/auth/rights.h"
 #include "api/notify/notify_send.h"
+#include "cli/ha_cluster_access.h"
+#include "cli/history_edit.h"
 #include "cli/session.h"
 #include "common/base/arena.h"
 #include "common/base/error.h"
@@ -14,6 +17,7 @@
 #include "common/base/strbuf.h"
 #include "common/host/file.h"
 #include "common/host/host_clock.h"
+#include "common/model/event.h"
 #include "common/model/notify_config.h"
 #include "common/model/sid.h"
 #include "common/model/store_keys.h"
@@ -195,23 +199,71 @@ static int secret_check(struct cli *cli, const struct session *session,
     return 0;
 }
 
+// "kind=mail to=a@b url": what was given; of what may be a secret only that it was.
+static const char *settings_text(struct cli *cli)
+{
+    static const char *const names[] = {"kind", "to",   "from", "header",   "cafile", "program",
+                                        "user", "rate", "rule", "disabled", NULL};
+    static const char *const hidden[] = {"url", "secret-file"};
+    struct strbuf text CLEANUP(strbuf_done) = {0};
+    const char *shown = access_settings(cli, names);
+    strbuf_append(&text, shown != NULL ? shown : "");
+    for (size_t i = 0; i < ARRAY_SIZE(hidden); i++) {
+        if (cli_has(cli, hidden[i])) {
+            strbuf_appendf(&text, "%s%.*s", text.size_bytes > 0 ? " " : "",
+                           (int)strcspn(hidden[i], "-"), hidden[i]);
+        }
+    }
+    char *line = arena_strdup(cli->arena, strbuf_text(&text));
+    for (char *c = line; *c != '\0'; c++) {
+        *c = *c == '\n' ? ';' : *c; // several rules
+    }
+    return *line != '\0' ? line : NULL;
+}
+
+// How a change is told; docs/events.md.
+static struct event *change_event(struct cli *cli, const char *what)
+{
+    struct event *event = event_new(cli->arena, EVENT_LEVEL_NOTICE, "notify-changed");
+    event_text(cli->arena, event, "target", cli_text(cli, "target"));
+    event_text(cli->arena, event, "what", what);
+    if (strcmp(what, "removed") != 0) {
+        event_text(cli->arena, event, "settings", settings_text(cli));
+    }
+    return event_text(cli->arena, event, "user", RIGHTS_ROOT);
+}
+
+// Writes all, with what is told of the change; `secret` NULL: stays, unless the target is removed.
 static int stored_write(struct cli *cli, const struct session *session,
-                        const struct notify_stored *stored, const char *secret, bool removed,
+                        const struct notify_stored *stored, const char *secret, const char *what,
                         struct error *err)
 {
-    const char *name = cli_text(cli, "target");
     const char *text = notify_config_format(cli->arena, stored->config);
-    struct store_op ops[3] = {{.key = STORE_KEY_NOTIFICATIONS,
-                               .value = text,
-                               .size_bytes = strlen(text),
-                               .expect = stored->version}};
-    size_t count = 1;
-    if (secret != NULL || removed) {
-        ops[count++] = (struct store_op){
-            .key = arena_printf(cli->arena, STORE_PREFIX_NOTIFY_SECRET "%s", name),
-            .value = secret,
-            .size_bytes = secret != NULL ? strlen(secret) : 0,
-            .expect = STORE_ANY};
+    const struct store_op *history = NULL;
+    size_t history_count = 0;
+    struct clock clock;
+    host_clock_init(&clock);
+    int r = history_edit_ops(cli->arena, session, change_event(cli, what), clock_wall_s(&clock),
+                             &history, &history_count, err);
+    if (r < 0) {
+        return r;
+    }
+    struct store_op *ops = arena_array_of(cli->arena, struct store_op, history_count + 2);
+    size_t count = 0;
+    ops[count++] = (struct store_op){.key = STORE_KEY_NOTIFICATIONS,
+                                     .value = text,
+                                     .size_bytes = strlen(text),
+                                     .expect = stored->version};
+    if (secret != NULL || strcmp(what, "removed") == 0) {
+        ops[count++] =
+            (struct store_op){.key = arena_printf(cli->arena, STORE_PREFIX_NOTIFY_SECRET "%s",
+                                                  cli_text(cli, "target")),
+                              .value = secret,
+                              .size_bytes = secret != NULL ? strlen(secret) : 0,
+                              .expect = STORE_ANY};
+    }
+    for (size_t i = 0; i < history_count; i++) {
+        ops[count++] = history[i];
     }
     return session_write(session, "the notifications", ops, count, err);
 }
@@ -248,7 +300,8 @@ static int target_put(struct cli *cli, bool exists, struct error *err)
     }
     r = r < 0 ? r : target_fill(cli, target, err);
     r = r < 0 ? r : secret_check(cli, &session, target, secret != NULL, err);
-    return r < 0 ? r : stored_write(cli, &session, &stored, secret, false, err);
+    return r < 0 ? r
+                 : stored_write(cli, &session, &stored, secret, exists ? "changed" : "added", err);
 }
 
 int ha_cluster_notify_add(struct cli *cli, struct error *err)
@@ -279,7 +332,7 @@ int ha_cluster_notify_remove(struct cli *cli, struct error *err)
         return r;
     }
     (void)map_remove(&stored.config->targets, target->name);
-    return stored_write(cli, &session, &stored, NULL, true, err);
+    return stored_write(cli, &session, &stored, NULL, "removed", err);
 }
 
 static const char *target_address(const struct notify_target *target)

@@ -157,40 +157,29 @@ static const struct cli_param params_sid[] = {PARAM_SID, PARAM_END};
         .about = "under HA: wait until the master has answered"                                    \
     }
 
+#define PARAM_TIMEOUT(min_s, fallback_s, words)                                                    \
+    {                                                                                              \
+        .name = "timeout", .type = CLI_TYPE_INT, .min = (min_s), .max = INT32_MAX,                 \
+        .fallback = (fallback_s), .value = "seconds", .about = (words)                             \
+    }
+
 static const struct cli_param params_stop[] = {
     PARAM_SID,
-    {.name = "timeout",
-     .type = CLI_TYPE_INT,
-     .max = INT32_MAX,
-     .fallback = "0",
-     .value = "seconds",
-     .about = "ask it to end first, and so long"},
+    PARAM_TIMEOUT(0, "0", "ask it to end first, and so long"),
     PARAM_WAIT,
     PARAM_END,
 };
 
 static const struct cli_param params_shutdown[] = {
     PARAM_SID,
-    {.name = "timeout",
-     .type = CLI_TYPE_INT,
-     .min = 1,
-     .max = INT32_MAX,
-     .fallback = "60",
-     .value = "seconds",
-     .about = "then it is stopped hard"},
+    PARAM_TIMEOUT(1, "60", "then it is stopped hard"),
     PARAM_WAIT,
     PARAM_END,
 };
 
 static const struct cli_param params_reboot[] = {
     PARAM_SID,
-    {.name = "timeout",
-     .type = CLI_TYPE_INT,
-     .min = 1,
-     .max = INT32_MAX,
-     .fallback = "60",
-     .value = "seconds",
-     .about = "then it is stopped hard, or under HA goes on"},
+    PARAM_TIMEOUT(1, "60", "then it is stopped hard, or under HA goes on"),
     PARAM_END,
 };
 

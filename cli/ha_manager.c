@@ -168,6 +168,18 @@ static const struct cli_param params_status[] = {
     PARAM_END,
 };
 
+static const struct cli_param params_what_if[] = {
+    {.name = "lose", .value = "nodes", .about = "these nodes fall silent, at the same moment"},
+    {.name = "maintenance", .value = "nodes", .about = "these nodes are taken out for maintenance"},
+    {.name = "stop", .value = "services", .about = "these services are set to stopped"},
+    {.name = "expected",
+     .type = CLI_TYPE_BOOL,
+     .about = "without a quorum: an operator gives it to the rest with `ha-cluster expected`"},
+    PARAM_END,
+};
+
+static const struct cli_param params_why[] = {PARAM_SID, PARAM_END};
+
 static const struct cli_param params_move[] = {PARAM_SID, PARAM_NODE, PARAM_WAIT, PARAM_END};
 static const struct cli_param params_node[] = {PARAM_NODE, PARAM_WAIT, PARAM_END};
 static const struct cli_param params_arm[] = {PARAM_WAIT, PARAM_END};
@@ -388,6 +400,18 @@ static const struct cli_command commands[] = {
      .params = params_status,
      .output = true,
      .run = manager_status},
+    {.name = "what-if",
+     .about = "what becomes of the services if nodes are lost, or taken out",
+     .more = "The master's own decisions are played on a copy of what the store has, on virtual\n"
+             "time; nothing is changed. Starts, stops and moves are taken to succeed.",
+     .params = params_what_if,
+     .output = true,
+     .run = manager_what_if},
+    {.name = "why",
+     .about = "why a service runs where it does, or does not run",
+     .params = params_why,
+     .output = true,
+     .run = manager_why},
     {.name = NULL},
 };
 

@@ -11,6 +11,7 @@
 #include "common/base/strbuf.h"
 #include "common/base/utf8.h"
 #include "common/model/guest.h"
+#include "common/model/sid.h"
 #include "lrm/agents/agents.h"
 
 // --- Lines. ---
@@ -296,7 +297,7 @@ static int check_result(struct import *import, struct error *err)
 
 int import_file_translate(struct import *import, struct guest *guest, struct error *err)
 {
-    bool is_container = strncmp(guest->sid, "ct:", 3) == 0;
+    bool is_container = sid_is_of(guest->sid, "ct");
     import->guest = guest;
     if (import->description != NULL) {
         map_put(&guest->config, "description", arena_strdup(import->arena, import->description));

@@ -12,6 +12,8 @@
 #include "common/base/json.h"
 #include "common/model/corosync_conf.h"
 
+enum { HOST_MAX = 255 };
+
 struct json *join_info_node(struct arena *arena, const struct corosync_node *node)
 {
     struct json *row = json_new_object(arena);
@@ -82,12 +84,36 @@ char *join_info_format(struct arena *arena, const struct corosync_conf *conf,
     return digest_base64_encode(arena, text, strlen(text));
 }
 
+// It becomes part of an address of the web.
+static bool host_is_good(const char *host)
+{
+    static const char allowed[] =
+        "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789.-:";
+    size_t length = strlen(host);
+    return length > 0 && length <= HOST_MAX && strspn(host, allowed) == length;
+}
+
+static int info_read(const struct json *document, struct join_info *ret, struct error *err)
+{
+    struct join_info info = {0};
+    int r = json_get_string(document, "ipAddress", &info.address, err);
+    if (r == 0) {
+        r = json_get_string(document, "fingerprint", &info.fingerprint, err);
+    }
+    if (r == 0 && !host_is_good(info.address)) {
+        r = error_set(err, -EINVAL, "'%.80s' is not the name or address of a host", info.address);
+    }
+    if (r == 0) {
+        *ret = info;
+    }
+    return r;
+}
+
 int join_info_parse(struct arena *arena, const char *text, struct join_info *ret, struct error *err)
 {
     char *bytes = NULL;
     size_t size = 0;
     struct json *document = NULL;
-    struct join_info info;
     int r =
         strlen(text) > JOIN_INFO_MAX ? -E2BIG : digest_base64_decode(arena, text, &bytes, &size);
     if (r < 0) {
@@ -97,16 +123,16 @@ int join_info_parse(struct arena *arena, const char *text, struct join_info *ret
     if (r == 0 && document->type != JSON_TYPE_OBJECT) {
         r = error_set(err, -EINVAL, "it is not an object");
     }
-    if (r == 0) {
-        r = json_get_string(document, "ipAddress", &info.address, err);
-    }
-    if (r == 0) {
-        r = json_get_string(document, "fingerprint", &info.fingerprint, err);
+    bool is_info = r == 0 && (json_find(document, "ipAddress") != NULL ||
+                              json_find(document, "fingerprint") != NULL);
+    if (is_info) {
+        r = info_read(document, ret, err);
+    } else if (r == 0) {
+        r = error_set(err, -EINVAL, "it holds something else");
     }
     if (r < 0) {
         ignore_result(error_prefix(err, "join information"));
-        return -EINVAL;
+        return is_info ? -EBADMSG : -EINVAL;
     }
-    *ret = info;
     return 0;
 }

@@ -27,6 +27,7 @@ struct join_info {
 
 char *join_info_format(struct arena *arena, const struct corosync_conf *conf,
                        const struct corosync_node *node, const struct join_info *info) WARN_UNUSED;
-// -EINVAL: it is something else.
+// -EINVAL: it is something else, or was cut when it was pasted; -EBADMSG: it is join information
+// with a value that cannot be.
 int join_info_parse(struct arena *arena, const char *text, struct join_info *ret,
                     struct error *err) WARN_UNUSED;

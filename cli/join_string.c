@@ -105,7 +105,8 @@ int join_string_parse(struct arena *arena, const char *text, struct join_string 
     }
     if (r < 0) {
         return error_prefix(
-            err, "not a join string, copy the whole line that 'ha-cluster add-node' printed");
+            err, "not a join string, copy the whole line that 'ha-cluster add-node' or 'ha-cluster "
+                 "join-info' printed");
     }
     return 0;
 }

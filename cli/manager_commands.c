@@ -6,7 +6,6 @@
 #include "cli/command_line.h"
 #include "cli/manager_tool.h"
 #include "cli/move_request.h"
-#include "cli/resource_edit.h"
 #include "cli/tool_context.h"
 #include "common/base/arena.h"
 #include "common/base/error.h"
@@ -29,17 +28,7 @@ int manager_stop(struct cli *cli, struct error *err)
 {
     struct tool_context context CLEANUP(tool_context_close) = {0};
     struct command command = {.kind = COMMAND_KIND_STOP, .timeout_s = cli_int(cli, "timeout")};
-    int r = tool_context_open(cli, &context, err);
-    if (r == 0) {
-        r = session_need_quorum(&context.session, err);
-    }
-    if (r == 0) {
-        r = cluster_view_resolve(cli->arena, &context.view, cli_text(cli, "sid"), &command.sid,
-                                 err);
-    }
-    if (r == 0) {
-        r = resource_check_commandable(&context.view, command.sid, err);
-    }
+    int r = tool_context_open_service(cli, &context, &command.sid, err);
     return r < 0 ? r : tool_context_command(cli, &context, &command, err);
 }
 
@@ -47,10 +36,7 @@ static int manager_maintenance(struct cli *cli, enum command_kind kind, struct e
 {
     struct tool_context context CLEANUP(tool_context_close) = {0};
     struct command command = {.kind = kind, .node = cli_text(cli, "node")};
-    int r = tool_context_open(cli, &context, err);
-    if (r == 0) {
-        r = session_need_quorum(&context.session, err);
-    }
+    int r = tool_context_open_to_write(cli, &context, err);
     if (r == 0) {
         r = session_check_node(cli->arena, &context.session, command.node, err);
     }
@@ -70,10 +56,7 @@ int manager_maintenance_disable(struct cli *cli, struct error *err)
 static int manager_send(struct cli *cli, struct command *command, struct error *err)
 {
     struct tool_context context CLEANUP(tool_context_close) = {0};
-    int r = tool_context_open(cli, &context, err);
-    if (r == 0) {
-        r = session_need_quorum(&context.session, err);
-    }
+    int r = tool_context_open_to_write(cli, &context, err);
     return r < 0 ? r : tool_context_command(cli, &context, command, err);
 }
 

@@ -12,6 +12,8 @@ int manager_remove(struct cli *cli, struct error *err);
 int manager_config(struct cli *cli, struct error *err);
 
 int manager_status(struct cli *cli, struct error *err);
+int manager_what_if(struct cli *cli, struct error *err);
+int manager_why(struct cli *cli, struct error *err);
 
 int manager_migrate(struct cli *cli, struct error *err);
 int manager_relocate(struct cli *cli, struct error *err);

@@ -25,21 +25,34 @@
 // More has not been tried at length, and slower networks are known to break rings.
 enum { NODES_USUAL = 32, LATENCY_USUAL_US = 5000 };
 
-// A node that is in the configuration and was never seen has not joined: the line is printed again.
-static bool is_waiting(const struct corosync_conf *conf, const char *node,
-                       const char *const *addresses, const struct session *session,
-                       struct arena *arena)
+static bool are_same(const char *const *a, const char *const *b)
 {
-    const struct corosync_node *known = corosync_conf_find_node(conf, node);
-    bool same = known != NULL;
+    bool same = true;
     for (size_t i = 0; same && i < COROSYNC_LINKS_MAX; i++) {
-        const char *wanted = addresses[i];
-        same = (known->addresses[i] == NULL) == (wanted == NULL) &&
-               (wanted == NULL || strcmp(known->addresses[i], wanted) == 0);
+        same = (a[i] == NULL) == (b[i] == NULL) && (a[i] == NULL || strcmp(a[i], b[i]) == 0);
     }
-    struct session_value seen;
-    const char *key = arena_printf(arena, "%s%s", STORE_PREFIX_LIVE_COROSYNC, node);
-    return same && session_read(arena, session, key, &seen, NULL) == 0 && seen.text == NULL;
+    return same;
+}
+
+// A node that is in the configuration and was never seen has not joined: it gets the same again.
+static int waiting_check(struct arena *arena, const struct session *session,
+                         const struct corosync_conf *conf, const struct member_add_spec *spec,
+                         bool *ret_again, struct error *err)
+{
+    const struct corosync_node *known = corosync_conf_find_node(conf, spec->node);
+    const char *key = arena_printf(arena, "%s%s", STORE_PREFIX_LIVE_COROSYNC, spec->node);
+    struct session_value seen = {0};
+    bool waiting =
+        known != NULL && session_read(arena, session, key, &seen, NULL) == 0 && seen.text == NULL;
+    bool same = waiting && are_same((const char *const *)known->addresses, spec->addresses);
+    if (waiting && !same) {
+        return error_set(err, -EEXIST,
+                         "node '%s' was added with the address %s and has not come: join with the "
+                         "same addresses, or take it out with 'ha-cluster delete-node %s' first",
+                         spec->node, known->addresses[0], spec->node);
+    }
+    *ret_again = same;
+    return 0;
 }
 
 static void check_versions(struct arena *arena, const struct session *session,
@@ -145,8 +158,9 @@ int member_add(struct arena *arena, const struct session *session,
                          "bring the absent nodes back, or take them out with 'ha-cluster "
                          "delete-node' first");
     }
-    bool again = is_waiting(change.conf, spec->node, spec->addresses, session, arena);
-    if (!again) {
+    bool again = false;
+    r = waiting_check(arena, session, change.conf, spec, &again, err);
+    if (r == 0 && !again) {
         r = corosync_conf_add_node(change.conf, spec->node, spec->addresses, err);
     }
     if (r == 0) {

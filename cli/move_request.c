@@ -8,7 +8,6 @@
 #include "cli/cluster_view.h"
 #include "cli/command_line.h"
 #include "cli/move_effects.h"
-#include "cli/resource_edit.h"
 #include "cli/session.h"
 #include "cli/tool_context.h"
 #include "common/base/arena.h"
@@ -46,17 +45,7 @@ int move_request(struct cli *cli, enum command_kind kind, struct error *err)
 {
     struct tool_context context CLEANUP(tool_context_close) = {0};
     struct command command = {.kind = kind, .node = cli_text(cli, "node")};
-    int r = tool_context_open(cli, &context, err);
-    if (r == 0) {
-        r = session_need_quorum(&context.session, err);
-    }
-    if (r == 0) {
-        r = cluster_view_resolve(cli->arena, &context.view, cli_text(cli, "sid"), &command.sid,
-                                 err);
-    }
-    if (r == 0) {
-        r = resource_check_commandable(&context.view, command.sid, err);
-    }
+    int r = tool_context_open_service(cli, &context, &command.sid, err);
     if (r == 0) {
         r = session_check_node(cli->arena, &context.session, command.node, err);
     }
@@ -65,7 +54,7 @@ int move_request(struct cli *cli, enum command_kind kind, struct error *err)
     }
     const struct service *service = map_find(&context.view.services, command.sid);
     if (kind == COMMAND_KIND_MIGRATE && service != NULL && service->state == SVC_STATE_STARTED &&
-        strcmp(sid_type(cli->arena, command.sid), "ct") == 0) {
+        sid_is_of(command.sid, "ct")) {
         cli_warn(cli, "containers cannot move while they run: '%s' is stopped and started again",
                  command.sid);
     }

@@ -29,6 +29,7 @@ enum {
     HTTP_REFUSED = 400,
     HTTP_UNAUTHORIZED = 401,
     HTTP_FORBIDDEN = 403,
+    HTTP_BROKEN_OFF = 595, // and above: the API's front did not get an answer
 };
 
 struct peer_client {
@@ -245,8 +246,8 @@ static int answer_read(const struct peer_client *peer, struct arena *arena, long
                          refusal_words(arena, r == 0 ? answer : NULL));
     }
     if (status >= HTTP_REFUSED) {
-        return error_set(err, -EREMOTEIO, "'%s' says: %s", peer->host,
-                         refusal_words(arena, r == 0 ? answer : NULL));
+        return error_set(err, status >= HTTP_BROKEN_OFF ? -EHOSTUNREACH : -EREMOTEIO,
+                         "'%s' says: %s", peer->host, refusal_words(arena, r == 0 ? answer : NULL));
     }
     struct json *data = r == 0 ? json_find(answer, "data") : NULL;
     if (data == NULL) {

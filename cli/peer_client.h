@@ -23,7 +23,8 @@ void peer_client_freep(struct peer_client **peer);
 int peer_client_login(struct peer_client *peer, const char *user, const char *password,
                       struct error *err) WARN_UNUSED;
 // `parameters` (an object) make it a POST; NULL: a GET. The data is in the arena. -EHOSTUNREACH:
-// no answer; -EACCES: another certificate, or not allowed; -EREMOTEIO with the member's words.
+// no whole answer, and whether it was done is not known; -EACCES: another certificate, or not
+// allowed; -EREMOTEIO with the member's words.
 int peer_client_call(struct peer_client *peer, struct arena *arena, const char *path,
                      const struct json *parameters, struct json **ret_data,
                      struct error *err) WARN_UNUSED;

@@ -75,6 +75,26 @@ static void warnings_take(struct arena *arena, const struct json *data, struct j
     }
 }
 
+// From here on the member may have done what it was asked for. Asked again it gives the same.
+static int room_ask(struct arena *arena, struct peer_client *peer,
+                    const struct peer_join_spec *spec, struct json *warnings,
+                    struct join_string *ret, struct error *err)
+{
+    struct json *data = NULL;
+    const char *path = arena_printf(arena, "/cluster/config/nodes/%s", spec->node);
+    int r = peer_client_call(
+        peer, arena, path, request_make(arena, spec, peer_client_local_address(peer)), &data, err);
+    if (r == 0 && data->type != JSON_TYPE_OBJECT) {
+        r = error_set(err, -EPROTO, "the answer of '%s' is not an object", spec->host);
+    }
+    if (r < 0) {
+        return r;
+    }
+    warnings_take(arena, data, warnings);
+    r = answer_read(arena, data, spec, ret, err);
+    return r < 0 ? -EPROTO : 0;
+}
+
 int peer_join(struct arena *arena, const struct peer_join_spec *spec, struct json *warnings,
               struct join_string *ret, struct error *err)
 {
@@ -94,15 +114,13 @@ int peer_join(struct arena *arena, const struct peer_join_spec *spec, struct jso
         return error_set(err, -EPROTO, "'%s' knows no way to join that this node knows",
                          spec->host);
     }
-    const char *path = arena_printf(arena, "/cluster/config/nodes/%s", spec->node);
-    r = peer_client_call(peer, arena, path,
-                         request_make(arena, spec, peer_client_local_address(peer)), &data, err);
-    if (r < 0) {
-        return r;
+    struct error why = {0};
+    r = room_ask(arena, peer, spec, warnings, ret, &why);
+    if (r == -EHOSTUNREACH || r == -EPROTO) {
+        return error_set(err, r,
+                         "%s: this node is as it was, '%s' may have made room for it; join again, "
+                         "or take it out with 'ha-cluster delete-node %s' on a member",
+                         why.text, spec->host, spec->node);
     }
-    if (data->type != JSON_TYPE_OBJECT) {
-        return error_set(err, -EPROTO, "the answer of '%s' is not an object", spec->host);
-    }
-    warnings_take(arena, data, warnings);
-    return answer_read(arena, data, spec, ret, err);
+    return r < 0 ? error_set(err, r, "%s", why.text) : 0;
 }

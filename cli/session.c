@@ -74,18 +74,15 @@ int session_check_node(struct arena *arena, const struct session *session, const
 int session_read(struct arena *arena, const struct session *session, const char *key,
                  struct session_value *ret, struct error *err)
 {
-    struct store_entries entries;
-    int r = store_read(session->store, key, 0, arena, &entries, err);
+    const struct store_entry *entry = NULL;
+    int r = store_read_key(session->store, key, arena, &entry, err);
     if (r < 0) {
         return r;
     }
     *ret = (struct session_value){.version = STORE_ABSENT};
-    for (size_t i = 0; i < entries.count; i++) {
-        const struct store_entry *entry = &entries.entries[i];
-        if (strcmp(entry->key, key) == 0 && entry->value != NULL) {
-            *ret = (struct session_value){
-                .text = entry->value, .size_bytes = entry->size_bytes, .version = entry->version};
-        }
+    if (entry != NULL) {
+        *ret = (struct session_value){
+            .text = entry->value, .size_bytes = entry->size_bytes, .version = entry->version};
     }
     return 0;
 }

@@ -2,10 +2,26 @@
 // Both directions between timing and its documents.
 #include "cli/timing_document.h"
 
+#include "cli/session.h"
 #include "common/base/arena.h"
 #include "common/base/error.h"
 #include "common/base/json.h"
-#include "common/model/timing.h"
+#include "common/model/store_keys.h"
+
+enum timing_profile timing_document_profile(struct arena *arena, const struct session *session)
+{
+    const char *const keys[] = {STORE_KEY_CLUSTER_PROFILE,
+                                arena_printf(arena, STORE_PREFIX_LIVE_PROFILE "%s", session->node)};
+    enum timing_profile profile = TIMING_PROFILE_BALANCED;
+    for (size_t i = 0; i < ARRAY_SIZE(keys); i++) {
+        struct session_value value;
+        if (session_read(arena, session, keys[i], &value, NULL) == 0 && value.text != NULL &&
+            timing_profile_from_string(value.text, &profile) == 0) {
+            break;
+        }
+    }
+    return profile;
+}
 
 struct json *timing_document(struct arena *arena, const struct timing *timing)
 {

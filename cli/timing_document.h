@@ -3,11 +3,15 @@
 #pragma once
 
 #include "common/base/macros.h"
+#include "common/model/timing.h"
 
 struct arena;
 struct json;
-struct timing;
-struct timing_facts;
+struct session;
+
+// The profile of the cluster; of one that has not agreed on any yet, this node's.
+enum timing_profile timing_document_profile(struct arena *arena,
+                                            const struct session *session) WARN_UNUSED;
 
 // The numbers, whether they keep the rules of docs/timing.md, and by how much.
 struct json *timing_document(struct arena *arena, const struct timing *timing) WARN_UNUSED;

@@ -7,6 +7,7 @@
 
 #include "cli/cluster_command.h"
 #include "cli/command_line.h"
+#include "cli/resource_edit.h"
 #include "common/base/arena.h"
 #include "common/base/error.h"
 #include "common/base/json.h"
@@ -53,6 +54,42 @@ int tool_context_open(struct cli *cli, struct tool_context *ret, struct error *e
     host_clock_init(&clock);
     context.now_s = clock_wall_s(&clock);
     context.stale_s = tool_stale_s(cli->arena);
+    *ret = context;
+    context.session.client = NULL; // it is the caller's now
+    return 0;
+}
+
+int tool_context_open_to_write(struct cli *cli, struct tool_context *ret, struct error *err)
+{
+    struct tool_context context CLEANUP(tool_context_close) = {0};
+    int r = tool_context_open(cli, &context, err);
+    if (r == 0) {
+        r = session_need_quorum(&context.session, err);
+    }
+    if (r < 0) {
+        return r;
+    }
+    *ret = context;
+    context.session.client = NULL; // it is the caller's now
+    return 0;
+}
+
+int tool_context_open_service(struct cli *cli, struct tool_context *ret, const char **ret_sid,
+                              struct error *err)
+{
+    struct tool_context context CLEANUP(tool_context_close) = {0};
+    const char *sid = NULL;
+    int r = tool_context_open_to_write(cli, &context, err);
+    if (r == 0) {
+        r = cluster_view_resolve(cli->arena, &context.view, cli_text(cli, "sid"), &sid, err);
+    }
+    if (r == 0) {
+        r = resource_check_commandable(&context.view, sid, err);
+    }
+    if (r < 0) {
+        return r;
+    }
+    *ret_sid = sid;
     *ret = context;
     context.session.client = NULL; // it is the caller's now
     return 0;

@@ -22,6 +22,13 @@ struct tool_context {
 
 // Connects and reads; documents that cannot be read become warnings.
 int tool_context_open(struct cli *cli, struct tool_context *ret, struct error *err) WARN_UNUSED;
+// The same for who is going to write: -EHOSTDOWN where nothing can be written.
+int tool_context_open_to_write(struct cli *cli, struct tool_context *ret,
+                               struct error *err) WARN_UNUSED;
+// The same for a command to the master about the service of parameter "sid": -ENOENT or -EBUSY when
+// the master would not take one about it.
+int tool_context_open_service(struct cli *cli, struct tool_context *ret, const char **ret_sid,
+                              struct error *err) WARN_UNUSED;
 // For CLEANUP(); all zero is fine.
 void tool_context_close(struct tool_context *context);
 

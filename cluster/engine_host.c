@@ -12,6 +12,7 @@
 #include "common/base/arena.h"
 #include "common/base/error.h"
 #include "common/host/host_clock.h"
+#include "common/host/latency_page.h"
 #include "common/host/loop.h"
 #include "common/host/random.h"
 #include "common/port/clock.h"
@@ -19,12 +20,24 @@
 enum {
     STANDALONE_ID = 1, // of the only node there is
     ALIVE_MS = 5000,   // between words to the service manager's watchdog
+    TIMED_MAX = 64,    // batches under way whose times are counted; a disk has few
+};
+
+// A batch that is not durable yet.
+struct timed_batch {
+    uint64_t batch;
+    int64_t since_us;
+    size_t size_bytes;
 };
 
 struct host_disk {
     struct engine_disk base;
     struct engine_host *host;
     struct store_writer *writer;
+    struct engine_disk_callbacks callbacks;
+    struct latency_page *times; // where they are counted; NULL: nowhere
+    struct timed_batch timed[TIMED_MAX];
+    size_t timed_count;
 };
 
 struct engine_host {
@@ -38,6 +51,33 @@ struct engine_host {
 };
 
 // ---- The disk.
+
+static void disk_persisted(void *userdata, uint64_t batch)
+{
+    struct host_disk *disk = userdata;
+    size_t done = 0;
+    int64_t now_us = host_clock_us();
+    while (done < disk->timed_count && disk->timed[done].batch <= batch) {
+        latency_page_add(disk->times, LATENCY_KIND_DISK, now_us - disk->timed[done].since_us,
+                         disk->timed[done].size_bytes);
+        done++;
+    }
+    disk->timed_count -= done;
+    memmove(disk->timed, disk->timed + done, disk->timed_count * sizeof(disk->timed[0]));
+    disk->callbacks.persisted(disk->callbacks.userdata, batch);
+}
+
+static void disk_trouble(void *userdata, int code, const char *words)
+{
+    struct host_disk *disk = userdata;
+    disk->callbacks.trouble(disk->callbacks.userdata, code, words);
+}
+
+static void disk_room(void *userdata, bool low)
+{
+    struct host_disk *disk = userdata;
+    disk->callbacks.room(disk->callbacks.userdata, low);
+}
 
 static int disk_open(struct engine_disk *base, const struct engine_disk_callbacks *callbacks,
                      struct arena *arena, struct engine_state *ret, struct error *err)
@@ -57,11 +97,12 @@ static int disk_open(struct engine_disk *base, const struct engine_disk_callback
         return r;
     }
     const struct store_writer_callbacks writer_callbacks = {
-        .persisted = callbacks->persisted,
-        .trouble = callbacks->trouble,
-        .room = callbacks->room,
-        .userdata = callbacks->userdata,
+        .persisted = disk_persisted,
+        .trouble = disk_trouble,
+        .room = disk_room,
+        .userdata = disk,
     };
+    disk->callbacks = *callbacks;
     r = store_writer_start(spec->loop, spec->database, &writer_callbacks, &disk->writer, err);
     if (r < 0) {
         return r;
@@ -81,7 +122,13 @@ static int disk_open(struct engine_disk *base, const struct engine_disk_callback
 static size_t disk_write(struct engine_disk *base, const struct replica_effect *effect)
 {
     struct host_disk *disk = (struct host_disk *)base;
-    return store_writer_write(disk->writer, effect);
+    int64_t since_us = host_clock_us();
+    size_t size_bytes = store_writer_write(disk->writer, effect);
+    if (disk->timed_count < TIMED_MAX) {
+        disk->timed[disk->timed_count++] = (struct timed_batch){
+            .batch = effect->batch, .since_us = since_us, .size_bytes = size_bytes};
+    }
+    return size_bytes;
 }
 
 // It takes as long as the disk takes, while this node serves nobody anyway.
@@ -218,6 +265,11 @@ void engine_host_close(struct engine_host *host)
     engine_close(host->engine);
     arena_free(host->arena);
     free(host);
+}
+
+void engine_host_count(struct engine_host *host, struct latency_page *page)
+{
+    host->disk.times = page;
 }
 
 struct engine *engine_host_engine(struct engine_host *host)

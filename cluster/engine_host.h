@@ -10,6 +10,7 @@
 #include "common/base/macros.h"
 
 struct engine_host;
+struct latency_page;
 struct loop;
 
 struct engine_host_spec {
@@ -38,4 +39,6 @@ int engine_host_open(const struct engine_host_spec *spec, struct engine_host **r
                      struct error *err) WARN_UNUSED;
 // Writes what is queued, ends. NULL is fine.
 void engine_host_close(struct engine_host *host);
+// From now on writes to the disk are counted there. Borrowed.
+void engine_host_count(struct engine_host *host, struct latency_page *page);
 struct engine *engine_host_engine(struct engine_host *host) WARN_UNUSED;

@@ -25,6 +25,7 @@
 #include "common/host/event_output.h"
 #include "common/host/file.h"
 #include "common/host/host_clock.h"
+#include "common/host/latency_page.h"
 #include "common/host/loop.h"
 #include "common/host/paths.h"
 #include "common/host/priority.h"
@@ -59,6 +60,7 @@ struct clusterd {
     struct server *server;
     struct engine_host *host;
     struct engine *engine; // the host's
+    struct latency_page *times;
     struct conf_sync *sync;
     struct profile_guard *guard;
     struct self_report *report;
@@ -275,6 +277,8 @@ static int engine_start(struct clusterd *daemon, struct error *err)
 
 static int server_start(struct clusterd *daemon, struct error *err)
 {
+    daemon->times = latency_page_new(NAME);
+    engine_host_count(daemon->host, daemon->times);
     struct server_spec spec = {
         .loop = daemon->loop,
         .events = daemon->events,
@@ -283,6 +287,7 @@ static int server_start(struct clusterd *daemon, struct error *err)
         .node = daemon->setup.node,
         .cluster = daemon->conf != NULL ? corosync_conf_cluster_name(daemon->conf) : NULL,
         .timing = &daemon->setup.timing,
+        .times = daemon->times,
         .wish = on_wish,
         .lease_refusal = lease_refusal,
         .userdata = daemon,
@@ -354,6 +359,7 @@ static void daemon_done(struct clusterd *daemon)
     self_report_free(daemon->report);
     qdevice_service_free(daemon->qdevice);
     engine_host_close(daemon->host);
+    latency_page_free(daemon->times);
     loop_source_free(daemon->sigterm);
     loop_source_free(daemon->sigint);
     loop_source_free(daemon->sighup);

@@ -17,7 +17,9 @@
 #include "common/base/error.h"
 #include "common/base/json.h"
 #include "common/base/strbuf.h"
+#include "common/host/host_clock.h"
 #include "common/host/ipc.h"
+#include "common/host/latency_page.h"
 #include "common/host/loop.h"
 #include "common/host/protocol.h"
 #include "common/model/event.h"
@@ -324,12 +326,23 @@ void server_free(struct server *server)
 
 // ---- From the engine.
 
+// What took effect; refusals are quick and tell nothing.
+static void pending_count(const struct server *server, const struct server_pending *pending,
+                          const struct replica_answer *answer)
+{
+    enum latency_kind kind = pending->lease != NULL ? LATENCY_KIND_LEASE : LATENCY_KIND_COMMIT;
+    if (answer->code == 0) {
+        latency_page_add(server->spec.times, kind, host_clock_us() - pending->since_us, 0);
+    }
+}
+
 void server_answered(struct server *server, uint64_t request, const struct replica_answer *answer)
 {
     for (struct server_pending **at = &server->pending; *at != NULL; at = &(*at)->next) {
         struct server_pending *pending = *at;
         if (pending->request == request) {
             *at = pending->next;
+            pending_count(server, pending, answer);
             if (pending->client != NULL && !pending->client->ended) {
                 server_ops_answered(pending, answer);
             }

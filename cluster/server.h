@@ -14,6 +14,7 @@
 struct engine;
 struct error;
 struct event_sink;
+struct latency_page;
 struct loop;
 struct server;
 struct timing;
@@ -32,6 +33,7 @@ struct server_spec {
     const char *node;
     const char *cluster; // its name, NULL: standalone
     const struct timing *timing;
+    struct latency_page *times; // where answers are counted; NULL: nowhere
     void (*wish)(void *userdata, enum server_wish wish);
     // NULL, or why nobody on this node may have a lease now (NULL: they may).
     const char *(*lease_refusal)(void *userdata);

@@ -45,7 +45,8 @@ struct server_pending {
     uint64_t request;
     struct server_client *client; // NULL: gone
     int64_t id;                   // of the client's request
-    char *lease;                  // NULL: a transaction
+    int64_t since_us;
+    char *lease; // NULL: a transaction
     bool release;
     const char *origin; // of what is acquired: how its last holder lost it; a literal, or NULL
 };

@@ -13,6 +13,7 @@
 #include "common/base/arena.h"
 #include "common/base/error.h"
 #include "common/base/json.h"
+#include "common/host/host_clock.h"
 #include "common/host/protocol.h"
 #include "common/model/store_keys.h"
 #include "common/model/timing.h"
@@ -185,6 +186,7 @@ static struct server_pending *pending_add(const struct server_call *call, const 
     pending->request = engine_reserve(call->server->engine);
     pending->client = call->client;
     pending->id = call->id;
+    pending->since_us = host_clock_us();
     pending->lease = lease != NULL ? alloc_strdup(lease) : NULL;
     pending->next = call->server->pending;
     call->server->pending = pending;

@@ -3,8 +3,6 @@
 // kept until it ends, and its storage is not looked at again before that.
 #include "cluster/storage_probe.h"
 
-#include <dirent.h>
-#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -39,16 +37,12 @@ struct storage_probe {
 static int folder_look(void *userdata, int output_fd)
 {
     const struct probe_item *item = userdata;
-    DIR *folder = opendir(item->path);
-    if (folder == NULL) {
-        const char *words = strerror(errno);
+    int r = file_try_directory(item->path);
+    if (r < 0) {
+        const char *words = strerror(-r);
         ignore_result(file_write_all(output_fd, words, strlen(words))); // or it is a silent failure
-        return 1;
     }
-    errno = 0;
-    bool read = readdir(folder) != NULL || errno == 0;
-    (void)closedir(folder); // was only read
-    return read ? 0 : 1;
+    return r < 0 ? 1 : 0;
 }
 
 static void item_ended(void *userdata, const struct process_end *end)

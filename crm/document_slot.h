@@ -25,7 +25,6 @@ struct document_slot {
     struct crm_result *results; // the same as slot.results
     uint64_t resource_version;
     uint64_t guest_version;
-    uint64_t record_version;
     bool resource_bad; // there is one, and none was ever readable
     bool guest_bad;    // there is one, and it is not readable now
     bool record_bad;

@@ -168,7 +168,7 @@ static void documents_settle_slot(struct documents *documents, struct document_s
 {
     slot->slot.unreadable = slot->resource_bad || slot->guest_bad || slot->record_bad;
     bool empty = slot->resource_version == STORE_ABSENT && slot->guest_version == STORE_ABSENT &&
-                 slot->record_version == STORE_ABSENT && slot->slot.results_count == 0;
+                 slot->slot.record_version == STORE_ABSENT && slot->slot.results_count == 0;
     if (empty) {
         char *sid CLEANUP(alloc_freep) = alloc_strdup(slot->sid);
         (void)map_remove(&documents->view.slots, sid); // it is there
@@ -268,12 +268,12 @@ static void documents_read_record(struct documents *documents, const struct stor
                                   const char *sid)
 {
     struct document_slot *slot = documents_get_slot(documents, sid);
-    if (entry->value != NULL && slot->record_version == entry->version) {
+    if (entry->value != NULL && slot->slot.record_version == entry->version) {
         return; // this master's own write
     }
     struct error err = {0};
     struct service *record = NULL;
-    slot->record_version = entry->value != NULL ? entry->version : STORE_ABSENT;
+    slot->slot.record_version = entry->value != NULL ? entry->version : STORE_ABSENT;
     slot->record_bad = false;
     if (entry->value == NULL) {
         documents_set_record(documents, slot, NULL);
@@ -294,7 +294,7 @@ void documents_take(struct documents *documents, const struct crm_write *write, 
         if (entry->record != NULL) {
             struct document_slot *slot = documents_get_slot(documents, entry->sid);
             documents_set_record(documents, slot, entry->record);
-            slot->record_version = version;
+            slot->slot.record_version = version;
         }
     }
     documents->view.generation++;
@@ -413,6 +413,7 @@ static void documents_read_lrm(struct documents *documents, const struct store_e
         document_lrm_free(lrm);
         return;
     }
+    lrm->status->version = entry->version;
     const struct lrm_status *old = map_find(&documents->view.lrms, node);
     documents->view.generation += old == NULL || !lrm_is_same(old, lrm->status) ? 1 : 0;
     map_put(&documents->view.lrms, node, lrm->status);
@@ -649,7 +650,7 @@ uint64_t documents_status_version(const struct documents *documents)
 uint64_t documents_record_version(const struct documents *documents, const char *sid)
 {
     const struct document_slot *slot = documents_find_slot(documents, sid);
-    return slot != NULL ? slot->record_version : STORE_ABSENT;
+    return slot != NULL ? slot->slot.record_version : STORE_ABSENT;
 }
 
 uint64_t documents_guest_version(const struct documents *documents, const char *sid)

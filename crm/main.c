@@ -11,6 +11,7 @@
 #include "common/host/event_output.h"
 #include "common/host/host_clock.h"
 #include "common/host/host_ids.h"
+#include "common/host/latency_page.h"
 #include "common/host/loop.h"
 #include "common/host/priority.h"
 #include "common/host/rounds.h"
@@ -39,6 +40,7 @@ struct crmd {
     struct host_fence *fence;
     struct crm_round *round;
     struct rounds *rounds;
+    struct latency_page *times;
     struct loop_source *sigterm;
     struct loop_source *sigint;
     struct loop_source *sighup;
@@ -152,6 +154,8 @@ static int daemon_run(struct crmd *daemon, struct error *err)
     daemon->output = event_output_new(arena_printf(daemon->arena, "%s/crm", daemon->setup.node));
     daemon->events = event_output_sink(daemon->output);
     daemon->rounds = rounds_new(daemon->loop, round_run, daemon);
+    daemon->times = latency_page_new(NAME);
+    rounds_count(daemon->rounds, daemon->times);
     round_open(daemon);
     daemon->sigterm = loop_add_signal(daemon->loop, SIGTERM, stop_requested, daemon);
     daemon->sigint = loop_add_signal(daemon->loop, SIGINT, stop_requested, daemon);
@@ -170,6 +174,7 @@ static void daemon_done(struct crmd *daemon)
     host_fence_free(daemon->fence);
     cluster_client_free(daemon->client);
     rounds_free(daemon->rounds);
+    latency_page_free(daemon->times);
     event_output_free(daemon->output);
     loop_free(daemon->loop);
     arena_free(daemon->arena);

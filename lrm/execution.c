@@ -77,21 +77,14 @@ static void execution_explain(struct execution *x, const char *reason)
 // be an old one: good enough for a check and a stop.
 static int execution_read_guest(struct execution *x, struct error *err)
 {
-    struct store_entries entries = {0};
+    const struct store_entry *entry = NULL;
     const char *key = arena_printf(x->arena, "%s%s", STORE_PREFIX_GUEST, x->job->sid);
     x->fresh = store_refresh(x->ports->store, err) == 0;
-    int r = store_read(x->ports->store, key, 0, x->arena, &entries, err);
     x->guest = NULL;
-    if (r < 0) {
-        return r;
-    }
-    for (size_t i = 0; i < entries.count; i++) {
-        const struct store_entry *entry = &entries.entries[i];
-        if (strcmp(entry->key, key) == 0 && entry->value != NULL) {
-            r = guest_parse(x->arena, entry->value, entry->size_bytes, &x->guest, err);
-        }
-    }
-    return r;
+    int r = store_read_key(x->ports->store, key, x->arena, &entry, err);
+    return r < 0 || entry == NULL
+               ? r
+               : guest_parse(x->arena, entry->value, entry->size_bytes, &x->guest, err);
 }
 
 static enum lrm_code execution_start(struct execution *x)
@@ -246,19 +239,13 @@ static enum lrm_code execution_restart(struct execution *x, const char *reason)
 // The service's options, or NULL.
 static const struct resource *execution_read_resource(struct execution *x)
 {
-    struct store_entries entries = {0};
+    const struct store_entry *entry = NULL;
     struct resource *resource = NULL;
     const char *key = arena_printf(x->arena, "%s%s", STORE_PREFIX_RESOURCE, x->job->sid);
     if (x->ports->probe == NULL ||
-        store_read(x->ports->store, key, 0, x->arena, &entries, NULL) < 0) {
-        return NULL;
-    }
-    for (size_t i = 0; i < entries.count; i++) {
-        const struct store_entry *entry = &entries.entries[i];
-        if (strcmp(entry->key, key) == 0 && entry->value != NULL &&
-            resource_parse(x->arena, entry->value, &resource, NULL) < 0) {
-            return NULL; // whoever wrote it was told
-        }
+        store_read_key(x->ports->store, key, x->arena, &entry, NULL) < 0 || entry == NULL ||
+        resource_parse(x->arena, entry->value, &resource, NULL) < 0) {
+        return NULL; // whoever wrote it was told what is wrong with it
     }
     return resource;
 }

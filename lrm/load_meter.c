@@ -3,22 +3,18 @@
 // Load is an average over the time between two samples.
 #include "lrm/load_meter.h"
 
-#include <errno.h>
 #include <poll.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/epoll.h>
 #include <unistd.h>
 
 #include "common/base/alloc.h"
 #include "common/base/arena.h"
 #include "common/base/error.h"
-#include "common/base/parse.h"
 #include "common/host/cluster_client.h"
-#include "common/host/companion.h"
-#include "common/host/file.h"
 #include "common/host/host_clock.h"
-#include "common/host/loop.h"
+#include "common/host/machine_facts.h"
+#include "common/host/supervisor.h"
 #include "common/model/guest.h"
 #include "common/model/node_load.h"
 #include "common/model/options.h"
@@ -30,16 +26,10 @@ enum {
     METER_INTERVAL_MS = 20000, // from one published load to the next
     METER_RETRY_MS = 1000,     // ha-clusterd is not there, or nothing can be written now
     METER_RESTART_MS = 30000,
-    METER_STOP_MS = 100,
-    METER_FILE_MAX = 256 * 1024,
-    METER_STAT_IDLE = 4, // columns of the first line of /proc/stat, its name being the first
-    METER_STAT_IOWAIT = 5,
-    METER_STAT_STEAL = 8, // and what follows is counted among the first
 };
 
 static const double US_PER_MS = 1000.0;
 static const double MS_PER_S = 1000.0;
-static const double BYTES_PER_KIB = 1024.0;
 
 // The counters at one look.
 struct meter_sample {
@@ -57,64 +47,6 @@ struct meter {
     struct meter_sample last;      // at_ms 0: there was none
     bool measured;                 // a load was published with it
 };
-
-int load_meter_parse_stat(const char *text, int64_t *ret_busy_ticks)
-{
-    struct arena *arena CLEANUP(arena_freep) = arena_new();
-    const char *end = strchr(text, '\n');
-    size_t length = end != NULL ? (size_t)(end - text) : strlen(text);
-    struct parse_words words = parse_list(arena, arena_printf(arena, "%.*s", (int)length, text));
-    if (words.count <= METER_STAT_IOWAIT || strcmp(words.words[0], "cpu") != 0) {
-        return -EINVAL;
-    }
-    int64_t busy = 0;
-    for (size_t i = 1; i < words.count && i <= METER_STAT_STEAL; i++) {
-        int64_t ticks = 0;
-        int r = parse_int64(words.words[i], 0, INT64_MAX / METER_STAT_STEAL, &ticks);
-        if (r < 0) {
-            return -EINVAL;
-        }
-        busy += i == METER_STAT_IDLE || i == METER_STAT_IOWAIT ? 0 : ticks;
-    }
-    *ret_busy_ticks = busy;
-    return 0;
-}
-
-static int meter_find_kib(const struct parse_words *words, const char *name, int64_t *ret_bytes)
-{
-    for (size_t i = 0; i + 1 < words->count; i++) {
-        int64_t kib = 0;
-        if (strcmp(words->words[i], name) == 0 &&
-            parse_int64(words->words[i + 1], 0, INT64_MAX / (int64_t)BYTES_PER_KIB, &kib) == 0) {
-            *ret_bytes = kib * (int64_t)BYTES_PER_KIB;
-            return 0;
-        }
-    }
-    return -EINVAL;
-}
-
-int load_meter_parse_meminfo(const char *text, int64_t *ret_total_bytes,
-                             int64_t *ret_available_bytes)
-{
-    struct arena *arena CLEANUP(arena_freep) = arena_new();
-    struct parse_words words = parse_list(arena, text);
-    int64_t total = 0;
-    int64_t available = 0;
-    if (meter_find_kib(&words, "MemTotal:", &total) < 0 ||
-        meter_find_kib(&words, "MemAvailable:", &available) < 0 || available > total) {
-        return -EINVAL;
-    }
-    *ret_total_bytes = total;
-    *ret_available_bytes = available;
-    return 0;
-}
-
-static const char *meter_file(struct meter *meter, const char *path)
-{
-    char *text = NULL;
-    size_t size = 0;
-    return file_read(meter->arena, path, METER_FILE_MAX, &text, &size, NULL) == 0 ? text : "";
-}
 
 // Cores in use between two counts of processor time.
 static double meter_rate(int64_t before_us, int64_t now_us, int64_t elapsed_ms)
@@ -163,13 +95,17 @@ static int meter_measure(struct meter *meter, struct store *store, struct node_l
     }
     struct meter_sample sample = {.at_ms = clock_now_ms(&meter->clock)};
     map_init_arena(&sample.guests, meter->arena);
+    struct machine_ticks ticks;
     int64_t total_bytes = 0;
     int64_t available_bytes = 0;
-    if (load_meter_parse_stat(meter_file(meter, "/proc/stat"), &sample.busy_ticks) < 0 ||
-        load_meter_parse_meminfo(meter_file(meter, "/proc/meminfo"), &total_bytes,
-                                 &available_bytes) < 0) {
-        return error_set(err, -EIO, "cannot read /proc/stat or /proc/meminfo");
+    r = machine_ticks_read(&ticks, err);
+    if (r == 0) {
+        r = machine_memory_read(&total_bytes, &available_bytes, err);
     }
+    if (r < 0) {
+        return r;
+    }
+    sample.busy_ticks = ticks.busy;
     meter_guests(meter, &guests, &sample, load);
     load->measured = meter->last.at_ms != 0;
     meter->measured = load->measured;
@@ -193,12 +129,11 @@ static int meter_publish(struct meter *meter, struct store *store, const char *k
     return store_commit(store, &txn, NULL, err);
 }
 
-static bool meter_load_is_wanted(struct meter *meter, const struct store_entries *config)
+static bool meter_load_is_wanted(struct meter *meter, const struct store_entry *config)
 {
     struct options options;
     options_init(&options);
-    return config->count == 1 && config->entries[0].value != NULL &&
-           options_parse(meter->arena, config->entries[0].value, &options, NULL) == 0 &&
+    return config != NULL && options_parse(meter->arena, config->value, &options, NULL) == 0 &&
            options.scheduler == SCHEDULER_MODE_DYNAMIC;
 }
 
@@ -206,35 +141,31 @@ static int meter_look(struct meter *meter, struct error *err)
 {
     struct store *store = cluster_client_store(meter->client);
     const char *key = arena_printf(meter->arena, "%s%s", STORE_PREFIX_LOAD, meter->spec->node);
-    struct store_entries own;
-    struct store_entries config;
-    int r = store_read(store, key, 0, meter->arena, &own, err);
+    const struct store_entry *published = NULL;
+    const struct store_entry *config = NULL;
+    int r = store_read_key(store, key, meter->arena, &published, err);
     if (r == 0) {
-        r = store_read(store, STORE_KEY_DATACENTER, 0, meter->arena, &config, err);
+        r = store_read_key(store, STORE_KEY_DATACENTER, meter->arena, &config, err);
     }
     if (r < 0) {
         return r;
     }
-    bool published = false; // another node's name may begin with this one's
-    for (size_t i = 0; i < own.count; i++) {
-        published = published || strcmp(own.entries[i].key, key) == 0;
-    }
-    bool wanted = meter_load_is_wanted(meter, &config);
+    bool wanted = meter_load_is_wanted(meter, config);
     if (!wanted) {
         meter->last.at_ms = 0;
     }
     bool fresh = meter->last.at_ms != 0 && meter->measured &&
                  clock_now_ms(&meter->clock) - meter->last.at_ms < METER_INTERVAL_MS;
-    if (published && (!wanted || fresh)) {
+    if (published != NULL && (!wanted || fresh)) {
         return 0;
     }
     struct node_load *load = node_load_new(meter->arena);
     int64_t total_bytes = 0;
     int64_t available_bytes = 0;
     load->maxcpu = (double)sysconf(_SC_NPROCESSORS_ONLN);
-    if (load_meter_parse_meminfo(meter_file(meter, "/proc/meminfo"), &total_bytes,
-                                 &available_bytes) < 0) {
-        return error_set(err, -EIO, "cannot read /proc/meminfo");
+    r = machine_memory_read(&total_bytes, &available_bytes, err);
+    if (r < 0) {
+        return r;
     }
     load->maxmem = (double)total_bytes;
     r = wanted ? meter_measure(meter, store, load, err) : 0;
@@ -285,53 +216,21 @@ static int meter_main(int fd, void *userdata)
 
 struct load_meter {
     struct load_meter_spec spec;
-    struct clock clock;
-    struct companion companion; // pid 0: there is none now
-    struct loop_source *io;
-    struct loop_source *timer;
+    struct supervisor *supervisor;
 };
-
-static void load_meter_end(struct load_meter *load_meter)
-{
-    if (load_meter->companion.pid > 0) {
-        loop_source_free(load_meter->io);
-        (void)companion_stop(&load_meter->companion, METER_STOP_MS); // however it ended
-        load_meter->companion = (struct companion){.fd = -1};
-        load_meter->io = NULL;
-    }
-}
-
-// It writes nothing: this is its end.
-static void load_meter_ended(void *userdata, uint32_t events)
-{
-    (void)events;
-    struct load_meter *load_meter = userdata;
-    load_meter_end(load_meter);
-    loop_timer_set(load_meter->timer, clock_now_ms(&load_meter->clock) + METER_RESTART_MS);
-}
-
-static void load_meter_begin(void *userdata)
-{
-    struct load_meter *load_meter = userdata;
-    struct error err = {0};
-    if (companion_start("ha-lrm-load", meter_main, &load_meter->spec, &load_meter->companion,
-                        &err) < 0) {
-        load_meter->companion = (struct companion){.fd = -1};
-        loop_timer_set(load_meter->timer, clock_now_ms(&load_meter->clock) + METER_RESTART_MS);
-        return;
-    }
-    load_meter->io = loop_add_io(load_meter->spec.loop, load_meter->companion.fd, EPOLLIN,
-                                 load_meter_ended, load_meter);
-}
 
 struct load_meter *load_meter_new(const struct load_meter_spec *spec)
 {
     struct load_meter *load_meter = alloc_zero(sizeof(*load_meter));
     load_meter->spec = *spec;
-    load_meter->companion.fd = -1;
-    host_clock_init(&load_meter->clock);
-    load_meter->timer = loop_add_timer(spec->loop, load_meter_begin, load_meter);
-    load_meter_begin(load_meter);
+    load_meter->supervisor = supervisor_new(&(struct supervisor_spec){
+        .loop = spec->loop,
+        .name = "ha-lrm-load",
+        .main = meter_main,
+        .main_userdata = &load_meter->spec,
+        .restart_ms = METER_RESTART_MS,
+    });
+    supervisor_start(load_meter->supervisor);
     return load_meter;
 }
 
@@ -340,7 +239,6 @@ void load_meter_free(struct load_meter *load_meter)
     if (load_meter == NULL) {
         return;
     }
-    load_meter_end(load_meter);
-    loop_source_free(load_meter->timer);
+    supervisor_free(load_meter->supervisor);
     free(load_meter);
 }

@@ -29,9 +29,3 @@ struct load_meter_spec {
 // copied, what it points to borrowed.
 struct load_meter *load_meter_new(const struct load_meter_spec *spec) WARN_UNUSED;
 void load_meter_free(struct load_meter *load_meter);
-
-// From the text of /proc/stat: time of all processors together spent working, in clock ticks; pure.
-int load_meter_parse_stat(const char *text, int64_t *ret_busy_ticks) WARN_UNUSED;
-// From the text of /proc/meminfo, in bytes; pure.
-int load_meter_parse_meminfo(const char *text, int64_t *ret_total_bytes,
-                             int64_t *ret_available_bytes) WARN_UNUSED;

@@ -15,6 +15,7 @@
 #include "common/host/file.h"
 #include "common/host/host_clock.h"
 #include "common/host/host_watchdog.h"
+#include "common/host/latency_page.h"
 #include "common/host/loop.h"
 #include "common/host/machine.h"
 #include "common/host/paths.h"
@@ -62,6 +63,7 @@ struct lrmd {
     struct lease_tap lease;
     struct lrm_round *round;
     struct rounds *rounds;
+    struct latency_page *times;
     struct loop_source *sigterm;
     struct loop_source *sigint;
     struct loop_source *sighup;
@@ -433,6 +435,8 @@ static int daemon_run(struct lrmd *daemon, struct error *err)
     daemon->storages = storage_keeper_new(daemon->loop, daemon->setup.node, worker_init_pid);
     // Before anything can request a round.
     daemon->rounds = rounds_new(daemon->loop, round_run, daemon);
+    daemon->times = latency_page_new(NAME);
+    rounds_count(daemon->rounds, daemon->times);
     workers_open(daemon);
     guard_open(daemon);
     watch_open(daemon);
@@ -458,6 +462,7 @@ static void daemon_done(struct lrmd *daemon)
     host_workers_free(daemon->workers);
     host_watchdog_free(daemon->watchdog);
     rounds_free(daemon->rounds);
+    latency_page_free(daemon->times);
     map_done(&daemon->exits);
     event_output_free(daemon->output);
     loop_free(daemon->loop);

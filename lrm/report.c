@@ -255,26 +255,30 @@ int lrm_report_write(struct lrm_report *report, struct store *store,
                      struct arena *arena, int64_t now_ms, struct error *err)
 {
     struct report_write write = {.report = report, .store = store, .arena = arena};
-    int r = report_look(report, store, arena, err);
-    if (r < 0) {
-        return r;
+    // Who cannot read what it reported says nothing new, but still that it is there: who runs
+    // services, and says nothing for long, is taken for one that does not (crm/core/presence.h).
+    int looked = report_look(report, store, arena, err);
+    if (looked == 0) {
+        report_compare(&write, results);
+    } else {
+        write.ops = arena_new_of(arena, struct store_op);
     }
-    report_compare(&write, results);
     struct lrm_status timeless = *status;
     timeless.timestamp_s = 0;
     const char *bare = lrm_status_format(arena, &timeless);
     bool same = report->status != NULL && strcmp(report->status, bare) == 0;
-    if (write.count == 0 && same && now_ms - report->status_ms < report->fresh_ms) {
-        return 0;
+    bool fresh = same && now_ms - report->status_ms < report->fresh_ms;
+    if ((write.count == 0 && fresh) || (looked < 0 && !same)) {
+        return looked;
     }
     const char *text = lrm_status_format(arena, status);
     write.ops[write.count++] = (struct store_op){
         .key = report->status_key, .value = text, .size_bytes = strlen(text), .expect = STORE_ANY};
     alloc_freep(&report->status); // after a failure nobody knows which one is there
-    r = report_write_all(&write, err);
+    int r = report_write_all(&write, looked == 0 ? err : NULL);
     if (r == 0) {
         report->status = alloc_strdup(bare);
         report->status_ms = now_ms;
     }
-    return r;
+    return looked < 0 ? looked : r;
 }

@@ -22,7 +22,8 @@ void lrm_report_forget(struct lrm_report *report);
 // Status and results (sid → struct lrm_result *) that changed take effect together, in one
 // transaction. What is too much for one goes in several, the status with the last of them: whoever
 // reads a status finds all results that came before it. After a failure the next call writes again
-// what may or may not be there.
+// what may or may not be there. When what is there cannot be read, a status that is as before is
+// renewed all the same; the answer is the failure.
 int lrm_report_write(struct lrm_report *report, struct store *store,
                      const struct lrm_status *status, const struct map *results,
                      struct arena *arena, int64_t now_ms, struct error *err) WARN_UNUSED;

@@ -57,7 +57,7 @@ struct lrm_round *lrm_round_new(const char *node, const struct timing *timing, i
     round->timing = *timing;
     round->ports = *ports;
     round->lrm = lrm_new(node, timing, workers_max);
-    lrm_view_init(&round->view);
+    lrm_view_init(&round->view, node);
     struct lrm_output out;
     lrm_begin(round->lrm, round->arena, &out);
     for (size_t i = 0; i < out.count; i++) {
@@ -256,7 +256,7 @@ static struct lrm_input lrm_round_observe(struct lrm_round *round)
     }
     input.quorate = membership_get(round->ports.membership, round->arena, &members, &err) == 0 &&
                     members.quorate;
-    lrm_view_refresh(&round->view, round->ports.store, round->ports.events, round->arena);
+    lrm_view_refresh(&round->view, round->ports.store, round->ports.events);
     lrm_view_fill(&round->view, &input);
     return input;
 }
@@ -294,6 +294,7 @@ void lrm_round_run(struct lrm_round *round, struct lrm_round_result *ret)
 void lrm_round_inherit(struct lrm_round *round, int64_t deadline_ms,
                        const struct workers_guests *guests, uint64_t term, bool known)
 {
+    lrm_view_expect(&round->view, guests);
     lrm_inherit(round->lrm, deadline_ms, guests, term, known);
 }
 

@@ -2,68 +2,38 @@
 // The companions and the lines that they write. What an end means is decided in lrm/core.
 #include "lrm/service_watch.h"
 
-#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/epoll.h>
-#include <unistd.h>
 
 #include "common/base/alloc.h"
-#include "common/base/error.h"
 #include "common/base/map.h"
 #include "common/base/strbuf.h"
-#include "common/host/companion.h"
-#include "common/host/host_clock.h"
-#include "common/host/loop.h"
+#include "common/host/supervisor.h"
 #include "common/model/sid.h"
-#include "common/port/clock.h"
 #include "lrm/agents/agents.h"
 
 enum {
     WATCH_RESTART_MS = 5000,
-    WATCH_STOP_MS = 100,
-    WATCH_READ_BYTES = 4096,
     WATCH_LINE_MAX = 64 * 1024,
 };
 
 // One type's.
 struct watched_type {
     struct service_watch *watch;
-    const struct agent_type *type;
-    struct companion companion; // pid 0: there is none now
-    struct loop_source *io;
-    struct loop_source *timer;
+    struct supervisor *supervisor;
     struct strbuf bytes; // of a line that is not complete
 };
 
 struct service_watch {
     struct service_watch_spec spec;
-    struct clock clock;
     struct map types; // name → struct watched_type *
 };
-
-static void type_end(struct watched_type *type)
-{
-    if (type->companion.pid > 0) {
-        loop_source_free(type->io);
-        (void)companion_stop(&type->companion, WATCH_STOP_MS); // however it ended
-    }
-    type->companion = (struct companion){.fd = -1};
-    type->io = NULL;
-    strbuf_done(&type->bytes);
-}
-
-static void type_again(struct watched_type *type)
-{
-    type_end(type);
-    loop_timer_set(type->timer, clock_now_ms(&type->watch->clock) + WATCH_RESTART_MS);
-}
 
 static void type_free(void *value)
 {
     struct watched_type *type = value;
-    type_end(type);
-    loop_source_free(type->timer);
+    supervisor_free(type->supervisor);
+    strbuf_done(&type->bytes);
     free(type);
 }
 
@@ -86,40 +56,27 @@ static void type_tell_lines(struct watched_type *type)
     }
 }
 
-static void type_readable(void *userdata, uint32_t events)
+static bool type_take(void *userdata, const char *bytes, size_t size_bytes)
 {
     struct watched_type *type = userdata;
-    char bytes[WATCH_READ_BYTES];
-    (void)events;
-    ssize_t n = read(type->companion.fd, bytes, sizeof(bytes));
-    if (n < 0 && (errno == EAGAIN || errno == EINTR)) {
-        return;
+    if (type->bytes.size_bytes > WATCH_LINE_MAX) {
+        return false;
     }
-    if (n <= 0 || type->bytes.size_bytes > WATCH_LINE_MAX) {
-        type_again(type);
-        return;
-    }
-    strbuf_append_bytes(&type->bytes, bytes, (size_t)n);
+    strbuf_append_bytes(&type->bytes, bytes, size_bytes);
     type_tell_lines(type);
+    return true;
 }
 
-static void type_begin(void *userdata)
+static void type_ended(void *userdata)
 {
     struct watched_type *type = userdata;
-    if (companion_start("ha-lrm-watch", type->type->watch, NULL, &type->companion, NULL) < 0) {
-        type->companion = (struct companion){.fd = -1};
-        type_again(type);
-        return;
-    }
-    type->io =
-        loop_add_io(type->watch->spec.loop, type->companion.fd, EPOLLIN, type_readable, type);
+    strbuf_done(&type->bytes);
 }
 
 struct service_watch *service_watch_new(const struct service_watch_spec *spec)
 {
     struct service_watch *watch = alloc_zero(sizeof(*watch));
     watch->spec = *spec;
-    host_clock_init(&watch->clock);
     map_init(&watch->types, type_free);
     return watch;
 }
@@ -136,11 +93,17 @@ static void watch_begin(struct service_watch *watch, const struct agent_type *ro
 {
     struct watched_type *type = alloc_zero(sizeof(*type));
     type->watch = watch;
-    type->type = row;
-    type->companion.fd = -1;
-    type->timer = loop_add_timer(watch->spec.loop, type_begin, type);
+    type->supervisor = supervisor_new(&(struct supervisor_spec){
+        .loop = watch->spec.loop,
+        .name = "ha-lrm-watch",
+        .main = row->watch,
+        .restart_ms = WATCH_RESTART_MS,
+        .bytes = type_take,
+        .ended = type_ended,
+        .userdata = type,
+    });
     map_put(&watch->types, row->name, type);
-    type_begin(type);
+    supervisor_start(type->supervisor);
 }
 
 void service_watch_look(struct service_watch *watch,

@@ -10,11 +10,11 @@
 #include "common/base/arena.h"
 #include "common/base/error.h"
 #include "common/host/cluster_client.h"
-#include "common/host/companion.h"
 #include "common/host/file.h"
 #include "common/host/host_clock.h"
 #include "common/host/loop.h"
 #include "common/host/process.h"
+#include "common/host/supervisor.h"
 #include "common/model/guest.h"
 #include "common/model/storage.h"
 #include "common/model/store_keys.h"
@@ -26,7 +26,6 @@
 enum {
     KEEPER_TICK_MS = 500,
     KEEPER_RESTART_MS = 5000,
-    KEEPER_STOP_MS = 100,
     KEEPER_OUTPUT_MAX = 4096,
     KEEPER_SIZE_STEP = 64, // a change of room by less than 1/64 is no news
 };
@@ -66,11 +65,7 @@ struct keeper {
 struct storage_keeper {
     const char *node;
     storage_keeper_init_pid init_pid;
-    struct loop *loop;
-    struct clock clock;
-    struct companion companion; // pid 0: there is none now
-    struct loop_source *io;
-    struct loop_source *timer;
+    struct supervisor *supervisor;
 };
 
 bool storage_opinion_update(struct storage_opinion *opinion, enum storage_condition found,
@@ -322,25 +317,15 @@ static const char *keeper_document(struct keeper *keeper, struct arena *arena)
     return states.count > 0 ? storage_states_format(arena, &states) : NULL;
 }
 
-static const struct store_entry *entry_find(const struct store_entries *entries, const char *key)
-{
-    for (size_t i = 0; i < entries->count; i++) {
-        if (strcmp(entries->entries[i].key, key) == 0 && entries->entries[i].value != NULL) {
-            return &entries->entries[i];
-        }
-    }
-    return NULL; // another node's name may begin with this one's
-}
-
 static void keeper_publish(struct keeper *keeper, struct arena *arena, struct store *store)
 {
-    struct store_entries told;
+    const struct store_entry *told = NULL;
     const char *key = arena_printf(arena, "%s%s", STORE_PREFIX_LIVE_STORAGE, keeper->node);
-    if (store_read(store, key, 0, arena, &told, NULL) < 0) {
+    if (store_read_key(store, key, arena, &told, NULL) < 0) {
         return;
     }
     const char *text = keeper_document(keeper, arena);
-    bool is_told = entry_find(&told, key) != NULL; // it is volatile: it may have been lost
+    bool is_told = told != NULL; // it is volatile: it may have been lost
     if (!keeper->is_news && is_told == (text != NULL)) {
         return;
     }
@@ -411,52 +396,20 @@ static int keeper_main(int fd, void *userdata)
 
 // ---- In the daemon.
 
-static void keeper_end(struct storage_keeper *keeper)
-{
-    if (keeper->companion.pid > 0) {
-        loop_source_free(keeper->io);
-        (void)companion_stop(&keeper->companion, KEEPER_STOP_MS); // however it ended
-        keeper->companion = (struct companion){.fd = -1};
-        keeper->io = NULL;
-    }
-}
-
-static void keeper_again(struct storage_keeper *keeper)
-{
-    loop_timer_set(keeper->timer, clock_now_ms(&keeper->clock) + KEEPER_RESTART_MS);
-}
-
-static void keeper_ended(void *userdata, uint32_t events)
-{
-    struct storage_keeper *keeper = userdata;
-    (void)events;
-    keeper_end(keeper);
-    keeper_again(keeper);
-}
-
-static void keeper_begin(void *userdata)
-{
-    struct storage_keeper *keeper = userdata;
-    struct error err = {0};
-    if (companion_start("ha-lrm-storage", keeper_main, keeper, &keeper->companion, &err) < 0) {
-        keeper->companion = (struct companion){.fd = -1};
-        keeper_again(keeper);
-        return;
-    }
-    keeper->io = loop_add_io(keeper->loop, keeper->companion.fd, EPOLLIN, keeper_ended, keeper);
-}
-
 struct storage_keeper *storage_keeper_new(struct loop *loop, const char *node,
                                           storage_keeper_init_pid init_pid)
 {
     struct storage_keeper *keeper = alloc_zero(sizeof(*keeper));
     keeper->node = node;
     keeper->init_pid = init_pid;
-    keeper->loop = loop;
-    keeper->companion.fd = -1;
-    host_clock_init(&keeper->clock);
-    keeper->timer = loop_add_timer(loop, keeper_begin, keeper);
-    keeper_begin(keeper);
+    keeper->supervisor = supervisor_new(&(struct supervisor_spec){
+        .loop = loop,
+        .name = "ha-lrm-storage",
+        .main = keeper_main,
+        .main_userdata = keeper,
+        .restart_ms = KEEPER_RESTART_MS,
+    });
+    supervisor_start(keeper->supervisor);
     return keeper;
 }
 
@@ -465,7 +418,6 @@ void storage_keeper_free(struct storage_keeper *keeper)
     if (keeper == NULL) {
         return;
     }
-    keeper_end(keeper);
-    loop_source_free(keeper->timer);
+    supervisor_free(keeper->supervisor);
     free(keeper);
 }

@@ -2,7 +2,6 @@
 // Looking at a storage, and mounting it.
 #include "lrm/storage_look.h"
 
-#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <mntent.h>
@@ -151,22 +150,6 @@ static const char *folder_check(struct arena *arena, const struct storage *stora
     return S_ISDIR(st.st_mode) ? NULL : arena_printf(arena, "'%s' is not a folder", storage->path);
 }
 
-// It answers: a folder that hangs does so here.
-static const char *folder_read(struct arena *arena, const char *path)
-{
-    DIR *folder = opendir(path);
-    if (folder == NULL) {
-        return arena_printf(arena, "'%s': %s", path, strerror(errno));
-    }
-    errno = 0;
-    const char *problem = NULL;
-    if (readdir(folder) == NULL && errno != 0) {
-        problem = arena_printf(arena, "'%s': %s", path, strerror(errno));
-    }
-    (void)closedir(folder); // was only read
-    return problem;
-}
-
 void storage_look(struct arena *arena, const struct storage *storage, struct storage_state *ret)
 {
     struct storage_state state = {.condition = STORAGE_CONDITION_READY};
@@ -174,7 +157,8 @@ void storage_look(struct arena *arena, const struct storage *storage, struct sto
     const char *problem = storage->type == STORAGE_TYPE_NFS ? nfs_mount(arena, storage)
                                                             : folder_check(arena, storage);
     if (problem == NULL) {
-        problem = folder_read(arena, storage->path);
+        int r = file_try_directory(storage->path); // one that hangs does so here
+        problem = r < 0 ? arena_printf(arena, "'%s': %s", storage->path, strerror(-r)) : NULL;
     }
     if (problem == NULL && statvfs(storage->path, &fs) < 0) {
         problem = arena_printf(arena, "'%s': %s", storage->path, strerror(errno));

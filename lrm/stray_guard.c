@@ -26,16 +26,8 @@ enum { STRAY_STOP_TIMEOUT_S = 60 };
 static const struct store_entry *stray_read(struct arena *arena,
                                             const struct stray_guard_spec *spec, const char *key)
 {
-    struct store_entries entries = {0};
-    if (store_read(spec->store, key, 0, arena, &entries, NULL) < 0) {
-        return NULL;
-    }
-    for (size_t i = 0; i < entries.count; i++) {
-        if (strcmp(entries.entries[i].key, key) == 0 && entries.entries[i].value != NULL) {
-            return &entries.entries[i];
-        }
-    }
-    return NULL;
+    const struct store_entry *entry = NULL;
+    return store_read_key(spec->store, key, arena, &entry, NULL) == 0 ? entry : NULL;
 }
 
 // HA decides where it runs: it is configured, and neither it nor all of HA is let alone.

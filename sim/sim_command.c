@@ -71,6 +71,7 @@ static void sim_node_power_on(struct sim_node *node)
     if (was_off) {
         node->store_broken = false;
         node->view_broken = false;
+        node->lrm_blind = false;
         sim_daemon_create(&node->crm);
         sim_daemon_create(&node->lrm);
     }
@@ -111,11 +112,16 @@ static int sim_command_cfs(struct sim_command *command, struct error *err)
     bool rw = false;
     bool works = false;
     int r = sim_command_get_node(command, 1, &node, err);
-    if (r < 0 || (r = sim_command_get_switch(command->words[2], "rw", "update", &rw, err)) < 0 ||
-        (r = sim_command_get_switch(command->words[3], "work", "fail", &works, err)) < 0) {
+    bool lrm = strcmp(command->words[2], "lrm") == 0;
+    if (r == 0 && !lrm) {
+        r = sim_command_get_switch(command->words[2], "rw", "update", &rw, err);
+    }
+    if (r < 0 || (r = sim_command_get_switch(command->words[3], "work", "fail", &works, err)) < 0) {
         return r;
     }
-    if (rw) {
+    if (lrm) {
+        node->lrm_blind = !works;
+    } else if (rw) {
         node->store_broken = !works;
     } else {
         node->view_broken = !works;
@@ -254,6 +260,15 @@ static int sim_command_restart_lrm(struct sim_command *command, struct error *er
     return 0;
 }
 
+// Without a word, and a new one finds what it left.
+static int sim_command_kill_lrm(struct sim_command *command, struct error *err)
+{
+    struct sim_node *node = NULL;
+    int r = sim_command_get_node(command, 1, &node, err);
+    bool ends = r == 0 && node->lrm.lrm != NULL && sim_daemon_crash(&node->lrm);
+    return ends ? error_set(err, -EINVAL, "the LRM of '%s' is about to end", node->name) : r;
+}
+
 struct sim_verb {
     const char *name;
     const char *form;
@@ -264,7 +279,7 @@ struct sim_verb {
 static const struct sim_verb sim_verbs[] = {
     {"power", "power <node> on|off", 3, 3, sim_command_power},
     {"network", "network <node> on|off", 3, 3, sim_command_network},
-    {"cfs", "cfs <node> rw|update work|fail", 4, 4, sim_command_cfs},
+    {"cfs", "cfs <node> rw|update|lrm work|fail", 4, 4, sim_command_cfs},
     {"crm",
      "crm <node> stop|start|enable-node-maintenance|disable-node-maintenance|disarm-ha freeze|ignore|arm-ha",
      3, 4, sim_command_crm},
@@ -272,6 +287,7 @@ static const struct sim_verb sim_verbs[] = {
     {"reboot", "reboot <node>", 2, 2, sim_command_reboot},
     {"shutdown", "shutdown <node>", 2, 2, sim_command_shutdown},
     {"restart-lrm", "restart-lrm <node>", 2, 2, sim_command_restart_lrm},
+    {"kill-lrm", "kill-lrm <node>", 2, 2, sim_command_kill_lrm},
     {"expected", "expected <votes>", 2, 2, sim_command_expected},
     {"service", "service <sid> <what> …", 3, 7, sim_command_service},
 };

@@ -28,10 +28,15 @@ static uint64_t sim_node_view(const struct sim_world *world, const struct sim_no
     return cut ? node->view_version : world->store.version;
 }
 
+static bool sim_daemon_is_blind(const struct sim_daemon *daemon)
+{
+    return daemon->kind == SIM_DAEMON_LRM && daemon->node->lrm_blind;
+}
+
 static int sim_store_port_refresh(struct store *store, struct error *err)
 {
     const struct sim_daemon *daemon = ((struct sim_store_port *)store)->daemon;
-    if (daemon->node->view_broken) {
+    if (daemon->node->view_broken || sim_daemon_is_blind(daemon)) {
         return error_set(err, -EIO, "the view of the cluster cannot be updated");
     }
     if (!sim_node_is_quorate(daemon->world, daemon->node)) {
@@ -52,12 +57,28 @@ static int sim_store_port_read(struct store *store, const char *prefix, uint64_t
                                struct arena *arena, struct store_entries *ret, struct error *err)
 {
     const struct sim_daemon *daemon = ((struct sim_store_port *)store)->daemon;
-    if (daemon->node->store_broken) {
+    if (daemon->node->store_broken || sim_daemon_is_blind(daemon)) {
         return error_set(err, -EIO, "the store cannot be read");
     }
     sim_store_read(&daemon->world->store, prefix, since, sim_node_view(daemon->world, daemon->node),
                    arena, ret);
     return 0;
+}
+
+static void sim_store_port_count(struct sim_world *world, const struct store_txn *txn)
+{
+    const char *prefix = STORE_PREFIX_VOLATILE;
+    bool passes = txn->count > 0 && strncmp(txn->ops[0].key, prefix, strlen(prefix)) == 0;
+    struct sim_traffic *traffic = passes ? &world->passing : &world->durable;
+    uint64_t bytes = 0;
+    for (size_t i = 0; i < txn->count; i++) {
+        const char *value = txn->ops[i].value;
+        bytes += strlen(txn->ops[i].key) + (value != NULL ? strlen(value) : 0);
+    }
+    traffic->transactions++;
+    traffic->keys += txn->count;
+    traffic->bytes += bytes;
+    traffic->bytes_max = bytes > traffic->bytes_max ? bytes : traffic->bytes_max;
 }
 
 static int sim_store_port_commit(struct store *store, const struct store_txn *txn,
@@ -72,8 +93,9 @@ static int sim_store_port_commit(struct store *store, const struct store_txn *tx
         return error_set(err, -EHOSTDOWN, "no quorum");
     }
     int r = sim_store_commit(&world->store, &world->leases, txn, ret_version, err);
-    for (size_t i = 0; r == 0 && i < txn->count; i++) {
-        sim_world_wake(world, txn->ops[i].key);
+    if (r == 0) {
+        sim_store_port_count(world, txn);
+        sim_world_wake(world, txn->ops, txn->count);
     }
     return r;
 }

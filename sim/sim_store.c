@@ -24,6 +24,12 @@ struct sim_row {
     size_t count, capacity;
 };
 
+struct sim_change {
+    uint64_t version;
+    const char *key; // the map's, which removes none
+    const struct sim_row *row;
+};
+
 static void sim_row_free(void *value)
 {
     struct sim_row *row = value;
@@ -59,6 +65,7 @@ void sim_store_init(struct sim_store *store)
 void sim_store_done(struct sim_store *store)
 {
     map_done(&store->rows);
+    free(store->changes);
 }
 
 const char *sim_store_find(const struct sim_store *store, const char *key)
@@ -67,13 +74,24 @@ const char *sim_store_find(const struct sim_store *store, const char *key)
     return value != NULL ? value->text : NULL;
 }
 
+static void sim_store_note(struct sim_store *store, const char *key, const struct sim_row *row)
+{
+    if (store->changes_count == store->changes_capacity) {
+        store->changes_capacity = store->changes_capacity > 0 ? 2 * store->changes_capacity : 64;
+        store->changes =
+            alloc_resize(store->changes, store->changes_capacity * sizeof(*store->changes));
+    }
+    store->changes[store->changes_count++] = (struct sim_change){store->version, key, row};
+}
+
 static void sim_store_write(struct sim_store *store, const char *key, const char *text)
 {
-    struct sim_row *row = map_find(&store->rows, key);
-    if (row == NULL) {
-        row = alloc_zero(sizeof(*row));
-        map_put(&store->rows, key, row);
+    size_t at = map_lower_bound(&store->rows, key);
+    if (at == store->rows.count || strcmp(store->rows.entries[at].key, key) != 0) {
+        map_put(&store->rows, key, alloc_zero(sizeof(struct sim_row)));
     }
+    struct sim_row *row = store->rows.entries[at].value;
+    sim_store_note(store, store->rows.entries[at].key, row);
     if (row->count > 0 && !store->keeps_history) {
         free(row->values[--row->count].text);
     }
@@ -91,32 +109,99 @@ void sim_store_put(struct sim_store *store, const char *key, const char *value)
     sim_store_write(store, key, value);
 }
 
-void sim_store_read(const struct sim_store *store, const char *prefix, uint64_t since,
-                    uint64_t as_of, struct arena *arena, struct store_entries *ret)
+static void sim_store_add(const struct sim_store *store, const char *key,
+                          const struct sim_value *value, struct arena *arena,
+                          struct store_entry *ret)
 {
-    struct store_entries entries = {.version = as_of};
+    bool lends = store->keeps_history;
+    *ret = (struct store_entry){.key = lends ? key : arena_strdup(arena, key),
+                                .value = lends ? value->text : arena_strdup(arena, value->text),
+                                .size_bytes = value->text != NULL ? strlen(value->text) : 0,
+                                .version = value->version};
+}
+
+static void sim_store_read_all(const struct sim_store *store, const char *prefix, uint64_t as_of,
+                               struct arena *arena, struct store_entries *entries)
+{
     size_t first = map_lower_bound(&store->rows, prefix);
     size_t end = first;
     size_t prefix_bytes = strlen(prefix);
-    if (since == 0 || since < as_of) {
-        while (end < store->rows.count &&
-               strncmp(store->rows.entries[end].key, prefix, prefix_bytes) == 0) {
-            end++;
-        }
+    while (end < store->rows.count &&
+           strncmp(store->rows.entries[end].key, prefix, prefix_bytes) == 0) {
+        end++;
     }
     struct store_entry *list = arena_array_of(arena, struct store_entry, end - first);
     for (size_t i = first; i < end; i++) {
         const struct sim_value *value = sim_row_as_of(store->rows.entries[i].value, as_of);
-        if (value == NULL || value->version <= since || (since == 0 && value->text == NULL)) {
-            continue;
+        if (value != NULL && value->text != NULL) {
+            sim_store_add(store, store->rows.entries[i].key, value, arena, &list[entries->count++]);
         }
-        struct store_entry *entry = &list[entries.count++];
-        entry->key = arena_strdup(arena, store->rows.entries[i].key);
-        entry->value = arena_strdup(arena, value->text);
-        entry->size_bytes = value->text != NULL ? strlen(value->text) : 0;
-        entry->version = value->version;
     }
-    entries.entries = list;
+    entries->entries = list;
+}
+
+static int sim_change_compare(const void *a, const void *b)
+{
+    return strcmp((*(const struct sim_change *const *)a)->key,
+                  (*(const struct sim_change *const *)b)->key);
+}
+
+// The first change after the version.
+static size_t sim_store_find_change(const struct sim_store *store, uint64_t version)
+{
+    size_t low = 0;
+    size_t high = store->changes_count;
+    while (low < high) {
+        size_t middle = low + (high - low) / 2;
+        if (store->changes[middle].version <= version) {
+            low = middle + 1;
+        } else {
+            high = middle;
+        }
+    }
+    return low;
+}
+
+static void sim_store_read_changed(const struct sim_store *store, const char *prefix,
+                                   uint64_t since, uint64_t as_of, struct arena *arena,
+                                   struct store_entries *entries)
+{
+    size_t first = sim_store_find_change(store, since);
+    size_t end = sim_store_find_change(store, as_of);
+    size_t prefix_bytes = strlen(prefix);
+    const struct sim_change **found =
+        arena_array_of(arena, const struct sim_change *, end > first ? end - first : 0);
+    size_t count = 0;
+    bool sorted = true; // as transactions mostly are
+    for (size_t i = first; i < end; i++) {
+        const struct sim_change *change = &store->changes[i];
+        if (strncmp(change->key, prefix, prefix_bytes) == 0) {
+            sorted = sorted && (count == 0 || strcmp(found[count - 1]->key, change->key) < 0);
+            found[count++] = change;
+        }
+    }
+    if (!sorted) {
+        qsort(found, count, sizeof(*found), sim_change_compare);
+    }
+    struct store_entry *list = arena_array_of(arena, struct store_entry, count);
+    for (size_t i = 0; i < count; i++) {
+        const struct sim_value *value = sim_row_as_of(found[i]->row, as_of);
+        if (value != NULL && (i == 0 || found[i - 1]->row != found[i]->row)) {
+            sim_store_add(store, found[i]->key, value, arena, &list[entries->count++]);
+        }
+    }
+    entries->entries = list;
+}
+
+void sim_store_read(const struct sim_store *store, const char *prefix, uint64_t since,
+                    uint64_t as_of, struct arena *arena, struct store_entries *ret)
+{
+    struct store_entries entries = {.version = as_of};
+    if (since == 0) {
+        sim_store_read_all(store, prefix, as_of, arena, &entries);
+    } else if (since < as_of) {
+        sim_store_read_changed(store, prefix, since, as_of, arena, &entries);
+    }
     *ret = entries;
 }
 

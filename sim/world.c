@@ -147,10 +147,14 @@ static bool sim_world_watches(enum sim_daemon_kind kind, const char *key)
     return false;
 }
 
-void sim_world_wake(struct sim_world *world, const char *key)
+void sim_world_wake(struct sim_world *world, const struct store_op *ops, size_t count)
 {
-    bool crm = sim_world_watches(SIM_DAEMON_CRM, key);
-    bool lrm = sim_world_watches(SIM_DAEMON_LRM, key);
+    bool crm = false;
+    bool lrm = false;
+    for (size_t i = 0; i < count && !(crm && lrm); i++) {
+        crm = crm || sim_world_watches(SIM_DAEMON_CRM, ops[i].key);
+        lrm = lrm || sim_world_watches(SIM_DAEMON_LRM, ops[i].key);
+    }
     map_each (e, &world->nodes) {
         struct sim_node *node = e->value;
         if (crm) {
@@ -164,8 +168,9 @@ void sim_world_wake(struct sim_world *world, const char *key)
 
 void sim_world_put(struct sim_world *world, const char *key, const char *value)
 {
+    const struct store_op op = {.key = key, .value = value};
     sim_store_put(&world->store, key, value);
-    sim_world_wake(world, key);
+    sim_world_wake(world, &op, 1);
 }
 
 static void sim_world_wake_all(struct sim_world *world)

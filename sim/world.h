@@ -97,6 +97,7 @@ struct sim_node {
     enum sim_going_down going_down;
     bool store_broken; // reads and writes of documents fail
     bool view_broken;  // only the refresh fails
+    bool lrm_blind;    // its LRM can read nothing; all else works
     bool was_quorate;
     uint64_t view_version; // what it still reads since it lost quorum
     // What an LRM leaves on the machine for the one after it: which guests may run here, and under
@@ -120,6 +121,12 @@ struct sim_sizes sim_sizes_default(void) WARN_UNUSED;
 typedef void (*sim_event_callback)(void *userdata, int64_t t_ms, const char *at,
                                    const struct event *event);
 
+// What was written, by daemons and workers.
+struct sim_traffic {
+    uint64_t transactions, keys, bytes; // bytes of keys and values
+    uint64_t bytes_max;                 // of one transaction
+};
+
 struct sim_world {
     struct timing timing;
     int64_t now_ms;   // the hardware's clock
@@ -133,6 +140,7 @@ struct sim_world {
     uint64_t epoch;        // of the membership
     size_t expected_votes; // one for each node, unless an operator said otherwise; 0: not yet
     uint64_t commands_given;
+    struct sim_traffic durable, passing; // of durable keys, and of volatile ones
     sim_event_callback callback;
     void *userdata;
     struct sim_fault *fault; // borrowed; NULL: none
@@ -182,7 +190,7 @@ void sim_ports_init(struct sim_daemon *daemon);
 void sim_stats_port_init(struct sim_daemon *daemon);
 void sim_workers_port_init(struct sim_daemon *daemon);
 void sim_agent_ports_init(struct sim_daemon *daemon);
-// A change of the key that live daemons watch, or do not.
-void sim_world_wake(struct sim_world *world, const char *key);
+// What was written, which live daemons watch, or do not.
+void sim_world_wake(struct sim_world *world, const struct store_op *ops, size_t count);
 // The operator's hand: writes without any condition, and wakes who watches.
 void sim_world_put(struct sim_world *world, const char *key, const char *value);

@@ -17,13 +17,7 @@
 
 const struct store_entry *identity_secret(const struct identity_book *book, const char *key)
 {
-    for (size_t i = 0; i < book->secrets->count; i++) {
-        const struct store_entry *entry = &book->secrets->entries[i];
-        if (entry->value != NULL && strcmp(entry->key, key) == 0) {
-            return entry;
-        }
-    }
-    return NULL;
+    return store_entries_find(book->secrets, key);
 }
 
 bool identity_keys(struct arena *arena, const struct identity_book *book, struct ticket_keys *ret)

@@ -326,6 +326,25 @@ static void show_path(struct arena *arena, struct json *object, const struct rig
     json_put(object, path, row);
 }
 
+// Whether something on the way to the path gives what the path itself does not: then it is shown as
+// empty, or who reads the list takes the nearest one that is in it.
+static bool is_taken_away(struct arena *arena, const struct rights *rights, const char *user,
+                          const char *token, const char *path, int64_t now_s)
+{
+    char *above = arena_strdup(arena, path);
+    for (char *slash = strrchr(above, '/'); slash != NULL; slash = strrchr(above, '/')) {
+        bool is_top = slash == above;
+        slash[is_top ? 1 : 0] = '\0';
+        if (rights_get(rights, user, token, above, true, now_s) != 0) {
+            return true;
+        }
+        if (is_top) {
+            break;
+        }
+    }
+    return false;
+}
+
 struct json *rights_show(struct arena *arena, const struct rights *rights, const char *user,
                          const char *token, const char *only_path, int64_t now_s)
 {
@@ -340,7 +359,8 @@ struct json *rights_show(struct arena *arena, const struct rights *rights, const
         }
     }
     map_each (e, &rights->acl) {
-        if (rights_get(rights, user, token, e->key, false, now_s) != 0) {
+        if (rights_get(rights, user, token, e->key, false, now_s) != 0 ||
+            is_taken_away(arena, rights, user, token, e->key, now_s)) {
             show_path(arena, object, rights, user, token, e->key, now_s);
         }
     }

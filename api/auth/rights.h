@@ -116,6 +116,7 @@ bool rights_covers(const struct rights *rights, const char *user, const char *to
 
 // {path: {Priv: n}} of all paths that the list names and those clients look for: what
 // /access/permissions shows; `only_path` NULL: all. n: 1 when it also holds below the path, else 0.
+// A path that the list names and where nothing is left of what is given above it is empty.
 struct json *rights_show(struct arena *arena, const struct rights *rights, const char *user,
                          const char *token, const char *only_path, int64_t now_s) WARN_UNUSED;
 // {access, dc, mapping, nodes, sdn, storage, vms: {Priv: 1}}: what a login tells the dashboard to

@@ -22,6 +22,7 @@ enum { TIME_DIGITS = 8 };
 // What a signature is for, so that none can serve as another's.
 #define PURPOSE_TICKET "ticket"
 #define PURPOSE_CSRF   "csrf"
+#define PURPOSE_ORIGIN "origin"
 
 // ---- Keys.
 
@@ -199,4 +200,48 @@ bool ticket_csrf_check(struct arena *arena, const struct ticket_keys *keys, cons
     const char *text = arena_printf(arena, "%s:%s", arena_memdup(arena, csrf, TIME_DIGITS), user);
     return is_signed(arena, keys, PURPOSE_CSRF, text, csrf + TIME_DIGITS + 1) &&
            time_is_good(time_s, now_s);
+}
+
+// ---- From where a call comes.
+
+// No part has a line break, so that no two calls have one text.
+static char *origin_text(struct arena *arena, const struct ticket_origin *origin,
+                         const char *time_text, const char *address)
+{
+    return arena_printf(arena, "%s\n%s\n%s\n%s\n%s", time_text, origin->node, origin->method,
+                        address, origin->path);
+}
+
+char *ticket_origin_make(struct arena *arena, const struct ticket_keys *keys,
+                         const struct ticket_origin *origin, int64_t now_s)
+{
+    const char *time_text = time_format(arena, now_s);
+    const char *text = origin_text(arena, origin, time_text, origin->address);
+    return arena_printf(arena, "%s:%s:%s", time_text,
+                        sign(arena, key_signing(keys, now_s), PURPOSE_ORIGIN, text),
+                        origin->address);
+}
+
+bool ticket_origin_check(struct arena *arena, const struct ticket_keys *keys, const char *text,
+                         const struct ticket_origin *origin, int64_t now_s,
+                         const char **ret_address)
+{
+    int64_t time_s = time_parse(text);
+    if (strlen(text) > TICKET_SIZE_MAX || time_s < 0 || text[TIME_DIGITS] != ':') {
+        return false;
+    }
+    const char *signature = text + TIME_DIGITS + 1;
+    const char *mark = strchr(signature, ':');
+    if (mark == NULL || strpbrk(mark, "\r\n") != NULL) {
+        return false;
+    }
+    int64_t age_s = now_s - time_s;
+    const char *made = origin_text(arena, origin, arena_memdup(arena, text, TIME_DIGITS), mark + 1);
+    if (age_s >= TICKET_GRACE_S || age_s <= -TICKET_GRACE_S ||
+        !is_signed(arena, keys, PURPOSE_ORIGIN, made,
+                   arena_memdup(arena, signature, (size_t)(mark - signature)))) {
+        return false;
+    }
+    *ret_address = arena_strdup(arena, mark + 1);
+    return true;
 }

@@ -54,6 +54,25 @@ char *ticket_make(struct arena *arena, const struct ticket_keys *keys, const cha
 bool ticket_check(struct arena *arena, const struct ticket_keys *keys, const char *ticket,
                   int64_t now_s, const char **ret_user, int64_t *ret_time_s) WARN_UNUSED;
 
+// From where a call comes that is handed on to another node, in the words of the node that was
+// asked:
+//
+//   <8 hex digits: time>:<base64 signature of all of it>:<address>
+//
+// It holds for this one call at this one node.
+struct ticket_origin {
+    const char *node; // that carries the call out
+    const char *method, *path;
+    const char *address;
+};
+char *ticket_origin_make(struct arena *arena, const struct ticket_keys *keys,
+                         const struct ticket_origin *origin, int64_t now_s) WARN_UNUSED;
+// True for one that was made for a call like *origin not long ago; `origin->address` does not
+// count, *ret_address is what the text tells, in the arena.
+bool ticket_origin_check(struct arena *arena, const struct ticket_keys *keys, const char *text,
+                         const struct ticket_origin *origin, int64_t now_s,
+                         const char **ret_address) WARN_UNUSED;
+
 char *ticket_csrf_make(struct arena *arena, const struct ticket_keys *keys, const char *user,
                        int64_t now_s) WARN_UNUSED;
 bool ticket_csrf_check(struct arena *arena, const struct ticket_keys *keys, const char *csrf,

@@ -131,5 +131,8 @@ void call_tell(const struct call *call, struct event *event)
     if (event_find(event, "user") == NULL) {
         event_text(call->arena, event, "user", call->caller.label);
     }
+    if (event_find(event, "address") == NULL) {
+        event_text(call->arena, event, "address", call->caller.address);
+    }
     call->host->ops->tell(call, event);
 }

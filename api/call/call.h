@@ -23,6 +23,7 @@ struct rights;
 struct session;
 struct task_registry;
 struct task_spec;
+struct usage_book;
 
 enum {
     CALL_STATUS_OK = 200,
@@ -59,6 +60,7 @@ struct call_host {
     struct clock *clock;
     int64_t stale_s;             // a sign of life older than this is old
     struct task_registry *tasks; // of this node (METHOD_KIND_READ); NULL in a child
+    struct usage_book *usage;    // likewise
     void *userdata;              // of the ops
 };
 

@@ -15,6 +15,7 @@ import { PermissionsPage, StoragePage } from './page_lists.js';
 import { RulesPage } from './page_rules.js';
 import { SummaryPage } from './page_summary.js';
 import { TimelinePage } from './page_timeline.js';
+import { Rights } from './rights.js';
 import { RecentTasks, TaskViewer, TasksPage } from './tasks.js';
 import { Badge, Button, Glyph, useData } from './ui.js';
 
@@ -133,7 +134,7 @@ function Announcer({ live }) {
     return html`<div class="sr-only" aria-live="polite">${text}</div>`;
 }
 
-function Shell({ api, live }) {
+function Shell({ api, live, rights }) {
     const place = usePlace();
     const [isMenu, setMenu] = useState(false);
     const [task, setTask] = useState(null);
@@ -141,7 +142,7 @@ function Shell({ api, live }) {
     const main = useRef(null);
     const counter = useRef(0);
     const context = useMemo(() => ({
-        api, live,
+        api, live, rights,
         showTask: (upid, options = {}) => setTask({ upid, ...options }),
         notify(text, upid) {
             const id = ++counter.current;
@@ -177,13 +178,16 @@ function Shell({ api, live }) {
 function App() {
     const api = useMemo(() => new Api(), []);
     const live = useMemo(() => new Live(api), []);
+    const rights = useMemo(() => new Rights(api, live), []);
     const [state, setState] = useState('starting'); // starting | login | in
     const enter = () => {
         live.start();
+        rights.start();
         setState('in');
     };
     useEffect(() => {
         api.onLogout = () => {
+            rights.stop();
             live.stop();
             setState('login');
         };
@@ -191,7 +195,7 @@ function App() {
     }, []);
     if (state === 'starting') return html`<main class="login"><p role="status">Connecting…</p></main>`;
     if (state === 'login') return html`<${Login} api=${api} onLogin=${enter} />`;
-    return html`<${Shell} api=${api} live=${live} />`;
+    return html`<${Shell} api=${api} live=${live} rights=${rights} />`;
 }
 
 render(html`<${App} />`, document.getElementById('app'));

@@ -22,6 +22,9 @@ export const arm = (api) => api.post('/cluster/ha/status/arm-ha');
 export const maintenance = (api, node, isEnabled) =>
     api.post(`/cluster/ha/maintenance${path(node)}`, { enable: isEnabled ? 1 : 0 });
 
+export const whatIf = (api, parameters) => api.get('/cluster/ha/what-if', parameters);
+export const why = (api, sid) => api.get(`/cluster/ha/resources${path(sid)}/why`);
+
 export const clusterCreate = (api, parameters) => api.post('/cluster/config', parameters);
 export const clusterJoin = (api, parameters) => api.post('/cluster/config/join', parameters);
 export const joinInfo = (api) => api.get('/cluster/config/join');

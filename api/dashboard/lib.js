@@ -7,5 +7,5 @@ export { render } from './preact.js';
 export { useContext, useEffect, useId, useLayoutEffect, useMemo, useRef, useState } from './hooks.js';
 
 export const html = htm.bind(h);
-// {api, live, notify}
+// {api, live, rights, notify, showTask}
 export const AppContext = createContext(null);

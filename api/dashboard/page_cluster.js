@@ -4,6 +4,7 @@ import { clusterCreate, clusterJoin, joinInfo } from './calls.js';
 import { clusterHealth } from './cluster_model.js';
 import { joinInformation, parseJoinString } from './join_string.js';
 import { AppContext, html, useContext, useEffect, useRef, useState } from './lib.js';
+import { ROOT } from './rights.js';
 import { Button, DataTable, Dialog, ErrorNote, Facts, FixedField, Note, Panel, TextField, useAction, useData,
     useForm } from './ui.js';
 
@@ -109,9 +110,12 @@ export function ClusterPage() {
     ];
     const close = () => setDialog('');
     const isKnown = health.isKnown;
-    const actions = html`<${Button} disabled=${!isKnown || !health.isStandalone} onClick=${() => setDialog('create')}>Create Cluster<//>
-        <${Button} disabled=${!isKnown || health.isStandalone} onClick=${() => setDialog('information')}>Join Information<//>
-        <${Button} disabled=${!isKnown || !health.isStandalone} onClick=${() => setDialog('join')}>Join Cluster<//>`;
+    const actions = html`<${Button} need=${ROOT} disabled=${!isKnown || !health.isStandalone}
+            onClick=${() => setDialog('create')}>Create Cluster<//>
+        <${Button} need=${['/', 'Sys.Audit']} disabled=${!isKnown || health.isStandalone}
+            onClick=${() => setDialog('information')}>Join Information<//>
+        <${Button} need=${ROOT} disabled=${!isKnown || !health.isStandalone}
+            onClick=${() => setDialog('join')}>Join Cluster<//>`;
     return html`<h2 class="page-title">Cluster</h2>
         <${Panel} title="Cluster Information" actions=${actions}>
             <${ErrorNote} error=${status.error} />

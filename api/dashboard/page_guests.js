@@ -4,8 +4,10 @@ import * as calls from './calls.js';
 import { KIND_NAMES, clusterHealth, guestsOf, haServices, nodeRows, serviceReason, stateLevel } from './cluster_model.js';
 import { shareOf, uptime } from './format.js';
 import { AppContext, html, useContext, useEffect, useState } from './lib.js';
+import { WhyDialog } from './page_answers.js';
 import { ResourceDialog } from './page_ha.js';
 import { EventTable } from './page_timeline.js';
+import { CHANGE_HA, MOVE_GUEST, SWITCH_GUEST } from './rights.js';
 import { Badge, Button, Confirm, DataTable, Dialog, ErrorNote, Facts, FixedField, Meter, Note, Panel,
     SelectField, cpuText, memoryLong, memoryText, useAction, useData, useForm, useHistory } from './ui.js';
 
@@ -78,9 +80,10 @@ export function GuestActions({ guest, nodes, more }) {
     const pressed = ([action, words, , warning]) => (warning ? setDialog({ action, words, warning })
         : run(() => act(action, words)));
     return html`
-        ${ACTIONS.map((entry) => html`<${Button} disabled=${!guest || isBusy || !entry[2](guest)}
-            onClick=${() => pressed(entry)}>${entry[1]}<//>`)}
-        <${Button} disabled=${!guest || nodes.length < 2} onClick=${() => setDialog({ action: 'migrate' })}>Migrate<//>
+        ${ACTIONS.map((entry) => html`<${Button} need=${guest && SWITCH_GUEST(guest.vmid)}
+            disabled=${!guest || isBusy || !entry[2](guest)} onClick=${() => pressed(entry)}>${entry[1]}<//>`)}
+        <${Button} need=${guest && MOVE_GUEST(guest.vmid)} disabled=${!guest || nodes.length < 2}
+            onClick=${() => setDialog({ action: 'migrate' })}>Migrate<//>
         ${more}
         <${ErrorNote} error=${error} />
         ${dialog?.action === 'migrate' && html`<${MigrateDialog} ...${{ guest, nodes }} onClose=${close} />`}
@@ -126,12 +129,14 @@ export function GuestPage({ id }) {
     const manager = useData('/cluster/ha/status/manager_status');
     const history = useHistory();
     const [dialog, setDialog] = useState(false);
+    const [isWhy, setWhy] = useState(false);
     const guest = guestsOf(resources.data).find((row) => row.sid === id);
     if (!guest) return html`<h1>${id}</h1><p class="muted">${resources.data ? 'There is no such guest.' : 'Loading…'}</p>`;
     const service = haServices(current.data, configured.data, resources.data).find((row) => row.sid === id);
     const reason = service && serviceReason(service, manager.data);
     const nodes = clusterHealth(status.data).nodes;
-    const more = html`<${Button} onClick=${() => setDialog(true)}>Manage HA<//>`;
+    const more = html`<${Button} need=${CHANGE_HA} onClick=${() => setDialog(true)}>Manage HA<//>
+        ${service && html`<${Button} onClick=${() => setWhy(true)}>Why<//>`}`;
     return html`<h1>${KIND_NAMES[guest.type]} ${guest.vmid} (${guest.name ?? id}) on node ${guest.node}</h1>
         <${Panel} title="Summary" level=${2} actions=${html`<${GuestActions} ...${{ guest, nodes, more }} />`}>
             ${reason && html`<${Note} level=${stateLevel(service.state)}>${reason}<//>`}
@@ -149,6 +154,7 @@ export function GuestPage({ id }) {
         <${ConfigPanel} guest=${guest} />
         <${Panel} title="Events"><${EventTable} label="Events"
             entries=${history.filter((entry) => entry.fields?.sid === id).slice(-50).reverse()} /><//>
+        ${isWhy && html`<${WhyDialog} sid=${id} name=${guest.name} onClose=${() => setWhy(false)} />`}
         ${dialog && html`<${ResourceDialog} service=${service} guests=${[guest]} votes=${nodes.length}
             onClose=${() => setDialog(false)} />`}`;
 }

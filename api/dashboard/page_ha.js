@@ -5,6 +5,8 @@ import { armedState, clusterHealth, haServices, haStatusRows, maintenanceRows, s
     unmanagedGuests } from './cluster_model.js';
 import { count } from './format.js';
 import { AppContext, html, useContext, useState } from './lib.js';
+import { WhatIfPanel, WhyDialog } from './page_answers.js';
+import { CHANGE_HA } from './rights.js';
 import { Badge, Button, CheckField, Confirm, DataTable, Dialog, FixedField, Note, Panel, SelectField, TextField,
     useAction, useData, useForm } from './ui.js';
 
@@ -19,8 +21,8 @@ const STATUS_COLUMNS = [
 function StatusPanel({ current, onArm, onDisarm }) {
     const armed = armedState(current.data);
     const isArmed = armed === 'armed' || armed === 'standby';
-    const actions = html`<${Button} disabled=${isArmed} onClick=${onArm}>Arm HA<//>
-        <${Button} disabled=${!isArmed} onClick=${onDisarm}>Disarm HA<//>`;
+    const actions = html`<${Button} need=${CHANGE_HA} disabled=${isArmed} onClick=${onArm}>Arm HA<//>
+        <${Button} need=${CHANGE_HA} disabled=${!isArmed} onClick=${onDisarm}>Disarm HA<//>`;
     return html`<${Panel} title="Status" actions=${actions}>
         ${!isArmed && html`<${Note} level="warn">HA is ${armed}: no node is fenced and no service is recovered.<//>`}
         <${DataTable} label="Status" columns=${STATUS_COLUMNS} rows=${haStatusRows(current.data)} rowKey=${(row) => row.id}
@@ -157,13 +159,13 @@ const MAINTENANCE_COLUMNS = (onOpen) => [
     { label: 'State', value: (row) => html`<${Badge} level=${row.state === 'online' ? 'ok'
         : row.state === 'maintenance' ? 'warn' : 'bad'}>${row.state}<//>` },
     { label: 'Services', value: (row) => row.services.join(', ') || 'none' },
-    { label: 'Maintenance', value: (row) => html`<${Button} kind="small" onClick=${() => onOpen(row)}
+    { label: 'Maintenance', value: (row) => html`<${Button} kind="small" need=${CHANGE_HA} onClick=${() => onOpen(row)}
         aria-label=${`${row.isMaintenance ? 'Leave' : 'Enter'} maintenance: ${row.name}`}>
         ${row.isMaintenance ? 'Leave' : 'Enter'}<//>` },
 ];
 
 export function HaPage() {
-    const { api } = useContext(AppContext);
+    const { api, rights } = useContext(AppContext);
     const current = useData('/cluster/ha/status/current');
     const configured = useData('/cluster/ha/resources');
     const resources = useData('/cluster/resources');
@@ -179,22 +181,26 @@ export function HaPage() {
         select(row.sid);
         setDialog({ kind: 'edit', service: row });
     };
-    const actions = html`<${Button} onClick=${() => setDialog({ kind: 'add' })}>Add<//>
-        <${Button} disabled=${!service} onClick=${() => edit(service)}>Edit<//>
-        <${Button} disabled=${!service} onClick=${() => setDialog({ kind: 'remove', service })}>Remove<//>
-        <${Button} disabled=${!service || nodes.length < 2} onClick=${() => setDialog({ kind: 'move', service })}>Migrate<//>`;
+    const actions = html`<${Button} need=${CHANGE_HA} onClick=${() => setDialog({ kind: 'add' })}>Add<//>
+        <${Button} need=${CHANGE_HA} disabled=${!service} onClick=${() => edit(service)}>Edit<//>
+        <${Button} need=${CHANGE_HA} disabled=${!service} onClick=${() => setDialog({ kind: 'remove', service })}>Remove<//>
+        <${Button} need=${CHANGE_HA} disabled=${!service || nodes.length < 2} onClick=${() => setDialog({ kind: 'move', service })}>Migrate<//>
+        <${Button} disabled=${!service} onClick=${() => setDialog({ kind: 'why', service })}>Why<//>`;
     return html`<h2 class="page-title">HA</h2>
         <${StatusPanel} current=${current} onArm=${() => setDialog({ kind: 'arm' })}
             onDisarm=${() => setDialog({ kind: 'disarm' })} />
         <${Panel} title="Resources" actions=${actions}>
             <${DataTable} label="Resources" columns=${resourceColumns(manager.data)} rows=${services}
-                rowKey=${(row) => row.sid} selected=${selected} onSelect=${select} onOpen=${edit} answer=${configured}
+                rowKey=${(row) => row.sid} selected=${selected} onSelect=${select}
+                onOpen=${rights.lack(CHANGE_HA) ? undefined : edit} answer=${configured}
                 empty="No service is managed by HA. Add one to keep it running when its node fails." />
         <//>
         <${Panel} title="Maintenance">
             <${DataTable} label="Maintenance" rows=${maintenanceRows(status.data, manager.data, services)}
                 columns=${MAINTENANCE_COLUMNS((row) => setDialog({ kind: 'maintenance', row }))} rowKey=${(row) => row.name} />
         <//>
+        <${WhatIfPanel} nodes=${nodes} />
+        ${dialog?.kind === 'why' && html`<${WhyDialog} onClose=${close} sid=${dialog.service.sid} name=${dialog.service.name} />`}
         ${dialog?.kind === 'add' && html`<${ResourceDialog} onClose=${close} votes=${nodes.length}
             guests=${unmanagedGuests(resources.data, configured.data)} />`}
         ${dialog?.kind === 'edit' && html`<${ResourceDialog} onClose=${close} service=${dialog.service} votes=${nodes.length} />`}

@@ -3,6 +3,7 @@
 import { ruleAdd, ruleChange, ruleRemove } from './calls.js';
 import { clusterHealth, parseNodePriorities } from './cluster_model.js';
 import { AppContext, html, useContext, useState } from './lib.js';
+import { CHANGE_HA } from './rights.js';
 import { Badge, Button, CheckField, Confirm, DataTable, Dialog, FixedField, Panel, SelectField, TextField, useAction,
     useData, useForm } from './ui.js';
 
@@ -80,7 +81,7 @@ function RuleDialog({ kind, rule, rules, services, nodes, onClose }) {
 }
 
 function RulePanel({ kind, answer, services, nodes }) {
-    const { api } = useContext(AppContext);
+    const { api, rights } = useContext(AppContext);
     const [selected, select] = useState('');
     const [dialog, setDialog] = useState(null);
     const all = answer.data ?? [];
@@ -92,12 +93,12 @@ function RulePanel({ kind, answer, services, nodes }) {
         select(row.rule);
         setDialog({ kind: 'edit', rule: row });
     };
-    const actions = html`<${Button} onClick=${() => setDialog({ kind: 'add' })}>Add<//>
-        <${Button} disabled=${!rule} onClick=${() => edit(rule)}>Edit<//>
-        <${Button} disabled=${!rule} onClick=${() => setDialog({ kind: 'remove', rule })}>Remove<//>`;
+    const actions = html`<${Button} need=${CHANGE_HA} onClick=${() => setDialog({ kind: 'add' })}>Add<//>
+        <${Button} need=${CHANGE_HA} disabled=${!rule} onClick=${() => edit(rule)}>Edit<//>
+        <${Button} need=${CHANGE_HA} disabled=${!rule} onClick=${() => setDialog({ kind: 'remove', rule })}>Remove<//>`;
     return html`<${Panel} title=${title} actions=${actions}>
         <${DataTable} label=${title} columns=${columns} rows=${rules} rowKey=${(row) => row.rule} selected=${selected}
-            onSelect=${select} onOpen=${edit} answer=${answer} empty="No rules." />
+            onSelect=${select} onOpen=${rights.lack(CHANGE_HA) ? undefined : edit} answer=${answer} empty="No rules." />
         ${['add', 'edit'].includes(dialog?.kind) && html`<${RuleDialog} kind=${kind} rule=${dialog.rule} rules=${all}
             services=${services} nodes=${nodes} onClose=${close} />`}
         ${dialog?.kind === 'remove' && html`<${Confirm} title=${`Remove: Rule ${dialog.rule.rule}`} submit="Remove"

@@ -3,6 +3,7 @@
 import { nodeOfTask, taskLog, taskStatus, taskStop } from './calls.js';
 import { dateTime, duration } from './format.js';
 import { AppContext, html, useContext, useEffect, useRef, useState } from './lib.js';
+import { STOP_TASK } from './rights.js';
 import { Badge, Button, DataTable, Dialog, ErrorNote, Facts, Panel, useAction, useData } from './ui.js';
 
 const DESCRIPTIONS = {
@@ -125,7 +126,8 @@ export function TaskViewer({ upid, onClose, onEnd }) {
             ended && ['Duration', duration((ended - status.starttime) * 1000)],
         ]} />`}
         <pre class="log" ref=${log} tabindex="0" role="log" aria-label="Output">${lines.map((line) => `${line.t}\n`)}</pre>
-        ${isRunning && html`<${Button} kind="start" disabled=${isBusy} onClick=${() => run(() => taskStop(api, node, upid))}>Stop task<//>`}
+        ${isRunning && html`<${Button} kind="start" need=${status.user === api.user ? undefined : STOP_TASK(node)}
+            disabled=${isBusy} onClick=${() => run(() => taskStop(api, node, upid))}>Stop task<//>`}
         <p class="hint upid">${upid}</p>
     <//>`;
 }

@@ -101,8 +101,10 @@ export function Note({ level = 'calm', children }) {
     return html`<p class=${`note note-${level}`}><${Glyph} level=${level} /> <span>${children}</span></p>`;
 }
 
-export function Button({ kind = '', ...rest }) {
-    return html`<button type="button" class=${`button ${kind}`} ...${rest} />`;
+// need: the right without which it would be refused (rights.js); then it is disabled and says so.
+export function Button({ kind = '', need, disabled, title, ...rest }) {
+    const lack = useContext(AppContext)?.rights.lack(need) ?? '';
+    return html`<button type="button" class=${`button ${kind}`} disabled=${disabled || lack !== ''} title=${lack || title} ...${rest} />`;
 }
 
 // A part of a page with a heading and its buttons.

@@ -412,191 +412,114 @@ static void group_delete(struct call *call)
         .name = "expire", .type = PARAMETER_TYPE_INTEGER, .has_minimum = true, .minimum = 0,       \
         .default_text = "0", .description = "seconds since 1970; 0: never"                         \
     }
+#define PARAMETER_YES_NO(name_, default_, description_)                                            \
+    {                                                                                              \
+        .name = (name_), .type = PARAMETER_TYPE_BOOLEAN, .default_text = (default_),               \
+        .description = (description_)                                                              \
+    }
 #define PARAMETER_PRIVSEP                                                                          \
+    PARAMETER_YES_NO("privsep", "1",                                                               \
+                     "the token has only what it is given itself, and its user has too")
+#define PARAMETER_LINE(name_, length_, description_)                                               \
     {                                                                                              \
-        .name = "privsep", .type = PARAMETER_TYPE_BOOLEAN, .default_text = "1",                    \
-        .description = "the token has only what it is given itself, and its user has too"          \
-    }
-#define PARAMETERS_OF_USER                                                                         \
-    {.name = "comment",                                                                            \
-     .format = PARAMETER_FORMAT_TEXT,                                                              \
-     .length_max = 2048,                                                                           \
-     .description = "free text"},                                                                  \
-        {.name = "email", .length_max = 254, .description = "mail address"},                       \
-        {.name = "enable",                                                                         \
-         .type = PARAMETER_TYPE_BOOLEAN,                                                           \
-         .default_text = "1",                                                                      \
-         .description = "may log in and use tokens"},                                              \
-        PARAMETER_EXPIRE, {.name = "firstname", .length_max = 1024, .description = "first name"},  \
-        {.name = "groups",                                                                         \
-         .type = PARAMETER_TYPE_LIST,                                                              \
-         .format = PARAMETER_FORMAT_ROLE,                                                          \
-         .description = "groups that the user is in"},                                             \
-        {.name = "keys", .length_max = 1024, .description = "kept, not used"},                     \
-    {                                                                                              \
-        .name = "lastname", .length_max = 1024, .description = "last name"                         \
-    }
-#define PARAMETER_GROUPID                                                                          \
-    {                                                                                              \
-        .name = "groupid", .format = PARAMETER_FORMAT_ROLE, .required = true, .length_max = 64,    \
-        .description = "name of the group"                                                         \
+        .name = (name_), .length_max = (length_), .description = (description_)                    \
     }
 #define PARAMETER_REMARK                                                                           \
     {                                                                                              \
         .name = "comment", .format = PARAMETER_FORMAT_TEXT, .length_max = 2048,                    \
         .description = "free text"                                                                 \
     }
-
+#define PARAMETERS_OF_USER                                                                         \
+    PARAMETER_USERID, PARAMETER_REMARK, PARAMETER_LINE("email", 254, "mail address"),              \
+        PARAMETER_YES_NO("enable", "1", "may log in and use tokens"), PARAMETER_EXPIRE,            \
+        PARAMETER_LINE("firstname", 1024, "first name"),                                           \
+        {.name = "groups",                                                                         \
+         .type = PARAMETER_TYPE_LIST,                                                              \
+         .format = PARAMETER_FORMAT_ROLE,                                                          \
+         .description = "groups that the user is in"},                                             \
+        PARAMETER_LINE("keys", 1024, "kept, not used"),                                            \
+        PARAMETER_LINE("lastname", 1024, "last name")
+#define PARAMETERS_OF_TOKEN                                                                        \
+    PARAMETER_USERID, PARAMETER_TOKENID, PARAMETER_EXPIRE, PARAMETER_PRIVSEP, PARAMETER_REMARK
+#define PARAMETER_GROUPID                                                                          \
+    {                                                                                              \
+        .name = "groupid", .format = PARAMETER_FORMAT_ROLE, .required = true, .length_max = 64,    \
+        .description = "name of the group"                                                         \
+    }
 static const struct parameter parameters_list[] = {
     {.name = "enabled",
      .type = PARAMETER_TYPE_BOOLEAN,
      .description = "only those that are enabled, or only the others"},
-    {.name = "full",
-     .type = PARAMETER_TYPE_BOOLEAN,
-     .default_text = "0",
-     .description = "with groups and tokens"},
+    PARAMETER_YES_NO("full", "0", "with groups and tokens"),
 };
 static const struct parameter parameters_user[] = {PARAMETER_USERID};
 static const struct parameter parameters_add[] = {
-    PARAMETER_USERID,
     PARAMETERS_OF_USER,
-    {.name = "password", .length_max = 512, .description = "for the realm pve"},
+    PARAMETER_LINE("password", 512, "for the realm pve"),
 };
 static const struct parameter parameters_change[] = {
-    PARAMETER_USERID,
     PARAMETERS_OF_USER,
-    {.name = "append",
-     .type = PARAMETER_TYPE_BOOLEAN,
-     .default_text = "0",
-     .description = "the groups are added to those there are"},
+    PARAMETER_YES_NO("append", "0", "the groups are added to those there are"),
 };
 static const struct parameter parameters_token[] = {PARAMETER_USERID, PARAMETER_TOKENID};
-static const struct parameter parameters_token_add[] = {
-    PARAMETER_USERID, PARAMETER_TOKENID, PARAMETER_EXPIRE, PARAMETER_PRIVSEP, PARAMETER_REMARK};
+static const struct parameter parameters_token_add[] = {PARAMETERS_OF_TOKEN};
 static const struct parameter parameters_token_change[] = {
-    PARAMETER_USERID,
-    PARAMETER_TOKENID,
-    PARAMETER_EXPIRE,
-    PARAMETER_PRIVSEP,
-    PARAMETER_REMARK,
-    {.name = "regenerate",
-     .type = PARAMETER_TYPE_BOOLEAN,
-     .default_text = "0",
-     .description = "give it another secret"}};
+    PARAMETERS_OF_TOKEN,
+    PARAMETER_YES_NO("regenerate", "0", "give it another secret"),
+};
 static const struct parameter parameters_group[] = {PARAMETER_GROUPID};
 static const struct parameter parameters_group_put[] = {PARAMETER_GROUPID, PARAMETER_REMARK};
 
 #define MAY_CHANGE_USERS                                                                           \
     .access = METHOD_ACCESS_PRIVILEGE, .privilege = PRIVILEGE_USER_MODIFY,                         \
-    .access_path = "/access/groups", .kind = METHOD_KIND_WORK, .returns = "null"
+    .access_path = "/access/groups", .kind = METHOD_KIND_WORK
 #define MAY_CHANGE_GROUPS                                                                          \
     .access = METHOD_ACCESS_PRIVILEGE, .privilege = PRIVILEGE_GROUP_ALLOCATE,                      \
-    .access_path = "/access/groups", .kind = METHOD_KIND_WORK, .returns = "null"
+    .access_path = "/access/groups", .kind = METHOD_KIND_WORK
 #define SHOWS_ITS_OWN   .access = METHOD_ACCESS_USER, .kind = METHOD_KIND_READ
 #define CHANGES_ITS_OWN .access = METHOD_ACCESS_USER, .kind = METHOD_KIND_WORK
+#define USERS           "/access/users"
+#define USER            USERS "/{userid}"
+#define TOKEN           USER "/token/{tokenid}"
+#define GROUPS          "/access/groups"
+#define GROUP           GROUPS "/{groupid}"
 
 static const struct method methods[] = {
+    {METHOD(GET, USERS, parameters_list, "array", users_get), SHOWS_ITS_OWN,
+     .description = "the users that the caller may see"},
+    {METHOD(POST, USERS, parameters_add, "null", users_post), MAY_CHANGE_USERS,
+     .description = "add a user"},
+    {METHOD(GET, USER, parameters_user, "object", user_get), SHOWS_ITS_OWN,
+     .description = "a user"},
+    {METHOD(PUT, USER, parameters_change, "null", user_put), MAY_CHANGE_USERS,
+     .description = "change a user"},
+    {METHOD(DELETE, USER, parameters_user, "null", user_delete), MAY_CHANGE_USERS,
+     .description = "remove a user with its tokens and permissions"},
+    {METHOD(GET, USER "/token", parameters_user, "array", tokens_get), SHOWS_ITS_OWN,
+     .description = "the user's API tokens"},
+    {METHOD(GET, TOKEN, parameters_token, "object", token_get), SHOWS_ITS_OWN,
+     .description = "an API token"},
+    {METHOD(POST, TOKEN, parameters_token_add, "object", token_add), CHANGES_ITS_OWN,
+     .description = "make an API token; its secret is told this once"},
+    {METHOD(PUT, TOKEN, parameters_token_change, "object", token_change), CHANGES_ITS_OWN,
+     .description = "change an API token"},
+    {METHOD(DELETE, TOKEN, parameters_token, "null", token_delete), CHANGES_ITS_OWN,
+     .description = "remove an API token"},
     {.verb = METHOD_VERB_GET,
-     .path = "/access/users",
-     .description = "the users that the caller may see",
-     PARAMETERS(parameters_list),
-     SHOWS_ITS_OWN,
-     .returns = "array",
-     .run = users_get},
-    {.verb = METHOD_VERB_POST,
-     .path = "/access/users",
-     .description = "add a user",
-     PARAMETERS(parameters_add),
-     MAY_CHANGE_USERS,
-     .run = users_post},
-    {.verb = METHOD_VERB_GET,
-     .path = "/access/users/{userid}",
-     .description = "a user",
-     PARAMETERS(parameters_user),
-     SHOWS_ITS_OWN,
-     .returns = "object",
-     .run = user_get},
-    {.verb = METHOD_VERB_PUT,
-     .path = "/access/users/{userid}",
-     .description = "change a user",
-     PARAMETERS(parameters_change),
-     MAY_CHANGE_USERS,
-     .run = user_put},
-    {.verb = METHOD_VERB_DELETE,
-     .path = "/access/users/{userid}",
-     .description = "remove a user with its tokens and permissions",
-     PARAMETERS(parameters_user),
-     MAY_CHANGE_USERS,
-     .run = user_delete},
-    {.verb = METHOD_VERB_GET,
-     .path = "/access/users/{userid}/token",
-     .description = "the user's API tokens",
-     PARAMETERS(parameters_user),
-     SHOWS_ITS_OWN,
-     .returns = "array",
-     .run = tokens_get},
-    {.verb = METHOD_VERB_GET,
-     .path = "/access/users/{userid}/token/{tokenid}",
-     .description = "an API token",
-     PARAMETERS(parameters_token),
-     SHOWS_ITS_OWN,
-     .returns = "object",
-     .run = token_get},
-    {.verb = METHOD_VERB_POST,
-     .path = "/access/users/{userid}/token/{tokenid}",
-     .description = "make an API token; its secret is told this once",
-     PARAMETERS(parameters_token_add),
-     CHANGES_ITS_OWN,
-     .returns = "object",
-     .run = token_add},
-    {.verb = METHOD_VERB_PUT,
-     .path = "/access/users/{userid}/token/{tokenid}",
-     .description = "change an API token",
-     PARAMETERS(parameters_token_change),
-     CHANGES_ITS_OWN,
-     .returns = "object",
-     .run = token_change},
-    {.verb = METHOD_VERB_DELETE,
-     .path = "/access/users/{userid}/token/{tokenid}",
-     .description = "remove an API token",
-     PARAMETERS(parameters_token),
-     CHANGES_ITS_OWN,
-     .returns = "null",
-     .run = token_delete},
-    {.verb = METHOD_VERB_GET,
-     .path = "/access/groups",
+     .path = GROUPS,
      .description = "groups of users",
      SHOWS_ITS_OWN,
      .returns = "array",
      .run = groups_get},
-    {.verb = METHOD_VERB_POST,
-     .path = "/access/groups",
-     .description = "add a group",
-     PARAMETERS(parameters_group_put),
-     MAY_CHANGE_GROUPS,
-     .run = group_add},
-    {.verb = METHOD_VERB_GET,
-     .path = "/access/groups/{groupid}",
-     .description = "a group",
-     PARAMETERS(parameters_group),
-     .access = METHOD_ACCESS_PRIVILEGE,
-     .privilege = PRIVILEGE_SYS_AUDIT,
-     .access_path = "/access/groups",
-     .kind = METHOD_KIND_READ,
-     .returns = "object",
-     .run = group_get},
-    {.verb = METHOD_VERB_PUT,
-     .path = "/access/groups/{groupid}",
-     .description = "change a group's comment",
-     PARAMETERS(parameters_group_put),
-     MAY_CHANGE_GROUPS,
-     .run = group_change},
-    {.verb = METHOD_VERB_DELETE,
-     .path = "/access/groups/{groupid}",
-     .description = "remove a group, not its users",
-     PARAMETERS(parameters_group),
-     MAY_CHANGE_GROUPS,
-     .run = group_delete},
+    {METHOD(POST, GROUPS, parameters_group_put, "null", group_add), MAY_CHANGE_GROUPS,
+     .description = "add a group"},
+    {METHOD(GET, GROUP, parameters_group, "object", group_get), .access = METHOD_ACCESS_PRIVILEGE,
+     .privilege = PRIVILEGE_SYS_AUDIT, .access_path = GROUPS, .kind = METHOD_KIND_READ,
+     .description = "a group"},
+    {METHOD(PUT, GROUP, parameters_group_put, "null", group_change), MAY_CHANGE_GROUPS,
+     .description = "change a group's comment"},
+    {METHOD(DELETE, GROUP, parameters_group, "null", group_delete), MAY_CHANGE_GROUPS,
+     .description = "remove a group, not its users"},
 };
 
 const struct method_table endpoints_access_users = {methods, ARRAY_SIZE(methods)};

@@ -20,11 +20,14 @@ extern const struct method_table endpoints_resources;    // /cluster/ha/resource
 extern const struct method_table endpoints_rules;        // /cluster/ha/rules
 extern const struct method_table endpoints_groups;       // /cluster/ha/groups, a view of the rules
 extern const struct method_table endpoints_ha_status;    // /cluster/ha/status, maintenance
-extern const struct method_table endpoints_ha_facts; // /cluster/ha/leases, timing, history, fence
-extern const struct method_table endpoints_nodes;    // /nodes, /nodes/{node}/status
-extern const struct method_table endpoints_guests;   // /nodes/{node}/lxc and qemu
-extern const struct method_table endpoints_guest_power; // …/status/start and so on, migrate
-extern const struct method_table endpoints_storage;     // /storage, /nodes/{node}/storage
+extern const struct method_table endpoints_cluster_log;  // /cluster/ha/history, /cluster/log
+extern const struct method_table endpoints_ha_answers;   // what-if, why
+extern const struct method_table endpoints_ha_facts;     // /cluster/ha/leases, timing, fence
+extern const struct method_table endpoints_nodes;        // /nodes, /nodes/{node}/status
+extern const struct method_table endpoints_guests;       // /nodes/{node}/lxc and qemu
+extern const struct method_table endpoints_usage;        // …/rrddata
+extern const struct method_table endpoints_guest_power;  // …/status/start and so on, migrate
+extern const struct method_table endpoints_storage;      // /storage, /nodes/{node}/storage
 
 // NULL-terminated.
 extern const struct method_table *const endpoints_all[];

@@ -244,49 +244,22 @@ static const struct parameter parameters_migrate[] = {
      .has_minimum = true,
      .description = "for clients that give it: a machine's own option counts"}};
 
+#define SWITCHES(kind_, word_, parameters_, run_)                                                  \
+    GUEST_METHOD(POST, kind_ "/{vmid}/status/" word_, parameters_, "string", run_),                \
+        MAY_SWITCH_GUEST, .kind = METHOD_KIND_READ
 #define METHODS_OF(kind_)                                                                          \
-    {.verb = METHOD_VERB_POST,                                                                     \
-     .path = "/nodes/{node}/" kind_ "/{vmid}/status/start",                                        \
-     .description = "start it; under HA: set its state to started",                                \
-     PARAMETERS(parameters_start),                                                                 \
-     MAY_SWITCH_GUEST,                                                                             \
-     .kind = METHOD_KIND_READ,                                                                     \
-     .on_node = true,                                                                              \
-     .returns = "string",                                                                          \
-     .run = power_start},                                                                          \
-        {.verb = METHOD_VERB_POST,                                                                 \
-         .path = "/nodes/{node}/" kind_ "/{vmid}/status/stop",                                     \
-         .description = "stop it hard",                                                            \
-         PARAMETERS(parameters_start),                                                             \
-         MAY_SWITCH_GUEST,                                                                         \
-         .kind = METHOD_KIND_READ,                                                                 \
-         .on_node = true,                                                                          \
-         .returns = "string",                                                                      \
-         .run = power_stop},                                                                       \
-        {.verb = METHOD_VERB_POST,                                                                 \
-         .path = "/nodes/{node}/" kind_ "/{vmid}/status/shutdown",                                 \
-         .description = "ask it to end, and stop it hard after the timeout",                       \
-         PARAMETERS(parameters_shutdown),                                                          \
-         MAY_SWITCH_GUEST,                                                                         \
-         .kind = METHOD_KIND_READ,                                                                 \
-         .on_node = true,                                                                          \
-         .returns = "string",                                                                      \
-         .run = power_shutdown},                                                                   \
-        {.verb = METHOD_VERB_POST,                                                                 \
-         .path = "/nodes/{node}/" kind_ "/{vmid}/status/reboot",                                   \
-         .description = "ask it to end, and start it again",                                       \
-         PARAMETERS(parameters_reboot),                                                            \
-         MAY_SWITCH_GUEST,                                                                         \
-         .kind = METHOD_KIND_READ,                                                                 \
-         .on_node = true,                                                                          \
-         .returns = "string",                                                                      \
-         .run = power_reboot},                                                                     \
+    {SWITCHES(kind_, "start", parameters_start, power_start),                                      \
+     .description = "start it; under HA: set its state to started"},                               \
+        {SWITCHES(kind_, "stop", parameters_start, power_stop), .description = "stop it hard"},    \
+        {SWITCHES(kind_, "shutdown", parameters_shutdown, power_shutdown),                         \
+         .description = "ask it to end, and stop it hard after the timeout"},                      \
+        {SWITCHES(kind_, "reboot", parameters_reboot, power_reboot),                               \
+         .description = "ask it to end, and start it again"},                                      \
     {                                                                                              \
-        .verb = METHOD_VERB_POST, .path = "/nodes/{node}/" kind_ "/{vmid}/migrate",                \
-        .description = "move it to another node; under HA: ask the master to",                     \
-        PARAMETERS(parameters_migrate), .access = METHOD_ACCESS_PRIVILEGE,                         \
-        .privilege = PRIVILEGE_VM_MIGRATE, .access_path = "/vms/{vmid}", .kind = METHOD_KIND_READ, \
-        .on_node = true, .returns = "string", .run = power_migrate                                 \
+        GUEST_METHOD(POST, kind_ "/{vmid}/migrate", parameters_migrate, "string", power_migrate),  \
+            .access = METHOD_ACCESS_PRIVILEGE, .privilege = PRIVILEGE_VM_MIGRATE,                  \
+            .access_path = "/vms/{vmid}", .kind = METHOD_KIND_READ,                                \
+            .description = "move it to another node; under HA: ask the master to"                  \
     }
 
 static const struct method methods[] = {METHODS_OF("lxc"), METHODS_OF("qemu")};

@@ -21,6 +21,7 @@ struct guest_shown {
     int64_t cpus, mem_max_bytes;
     double cpu; // part of its processors
     int64_t mem_bytes, uptime_s, pid;
+    int64_t read_bytes, write_bytes, in_bytes, out_bytes; // since its start there
 };
 
 // Whether it is a container or a machine; other services are no guests to clients.

@@ -142,27 +142,6 @@ static void guest_snapshots(struct call *call)
     call_return(call, list);
 }
 
-static void guest_rrddata(struct call *call)
-{
-    const struct guest *guest = endpoint_guest(call);
-    struct guest_shown shown;
-    struct map figures;
-    if (guest == NULL) {
-        return;
-    }
-    struct json *list = json_new_array(call->arena);
-    struct json *row = json_new_object(call->arena);
-    endpoint_figures(call, &figures);
-    guest_shown_read(call, &figures, guest, &shown);
-    json_put_int(row, "time", endpoint_now_s(call));
-    json_put(row, "cpu", json_new_double(call->arena, shown.cpu));
-    json_put_int(row, "maxcpu", shown.cpus);
-    json_put_int(row, "mem", shown.mem_bytes);
-    json_put_int(row, "maxmem", shown.mem_max_bytes);
-    json_append(list, row);
-    call_return(call, list);
-}
-
 // ---- Definitions.
 
 static bool config_is_number(const char *key)
@@ -331,9 +310,6 @@ static void guest_config_post(struct call *call)
 
 // ---- The rows.
 
-static const char *const rrd_frames[] = {"hour", "day", "week", "month", "year", "decade", NULL};
-static const char *const rrd_functions[] = {"AVERAGE", "MAX", NULL};
-
 static const struct parameter parameters_list[] = {
     PARAMETER_NODE,
     {.name = "full",
@@ -350,14 +326,6 @@ static const struct parameter parameters_config_get[] = {
      .length_max = 40,
      .values = (const char *const[]){"current", NULL},
      .description = "there are no others"}};
-static const struct parameter parameters_rrd[] = {
-    PARAMETER_NODE,
-    PARAMETER_VMID,
-    {.name = "timeframe",
-     .values = rrd_frames,
-     .required = true,
-     .description = "nothing is kept: the answer is one point, now"},
-    {.name = "cf", .values = rrd_functions, .description = "likewise"}};
 
 #define NUMBER(name_, max_, description_)                                                          \
     {                                                                                              \
@@ -388,71 +356,31 @@ static const struct parameter parameters_rrd[] = {
         PARAMETER_DIGEST
 static const struct parameter parameters_config[] = {PARAMETERS_CONFIG};
 
+#define SHOWS_GUEST MAY_READ_GUEST, .kind = METHOD_KIND_READ
+// The keys have rights of their own.
+#define CHANGES_CONFIG .access = METHOD_ACCESS_USER, .kind = METHOD_KIND_WORK
 #define METHODS_OF(kind_)                                                                          \
-    {.verb = METHOD_VERB_GET,                                                                      \
-     .path = "/nodes/{node}/" kind_,                                                               \
-     .description = "guests of the node that the caller may see",                                  \
-     PARAMETERS(parameters_list),                                                                  \
-     .access = METHOD_ACCESS_USER,                                                                 \
-     .kind = METHOD_KIND_READ,                                                                     \
-     .on_node = true,                                                                              \
-     .returns = "array",                                                                           \
-     .run = guests_list},                                                                          \
-        {.verb = METHOD_VERB_GET,                                                                  \
-         .path = "/nodes/{node}/" kind_ "/{vmid}/status/current",                                  \
-         .description = "whether it runs, and what it uses",                                       \
-         PARAMETERS(parameters_guest),                                                             \
-         MAY_READ_GUEST,                                                                           \
-         .kind = METHOD_KIND_READ,                                                                 \
-         .on_node = true,                                                                          \
-         .returns = "object",                                                                      \
-         .run = guest_current},                                                                    \
-        {.verb = METHOD_VERB_GET,                                                                  \
-         .path = "/nodes/{node}/" kind_ "/{vmid}/config",                                          \
-         .description = "its definition",                                                          \
-         PARAMETERS(parameters_config_get),                                                        \
-         MAY_READ_GUEST,                                                                           \
-         .kind = METHOD_KIND_READ,                                                                 \
-         .on_node = true,                                                                          \
-         .returns = "object",                                                                      \
-         .run = guest_config_get},                                                                 \
-        {.verb = METHOD_VERB_PUT,                                                                  \
-         .path = "/nodes/{node}/" kind_ "/{vmid}/config",                                          \
-         .description = "change its definition, for its next start",                               \
-         PARAMETERS(parameters_config),                                                            \
-         .access = METHOD_ACCESS_USER,                                                             \
-         .kind = METHOD_KIND_WORK,                                                                 \
-         .on_node = true,                                                                          \
-         .returns = "null",                                                                        \
-         .run = guest_config_put},                                                                 \
-        {.verb = METHOD_VERB_GET,                                                                  \
-         .path = "/nodes/{node}/" kind_ "/{vmid}/snapshot",                                        \
-         .description = "the guest as it is now, as there are no snapshots",                       \
-         PARAMETERS(parameters_guest),                                                             \
-         MAY_READ_GUEST,                                                                           \
-         .kind = METHOD_KIND_READ,                                                                 \
-         .on_node = true,                                                                          \
-         .returns = "array",                                                                       \
-         .run = guest_snapshots},                                                                  \
+    {GUEST_METHOD(GET, kind_, parameters_list, "array", guests_list),                              \
+     .access = METHOD_ACCESS_USER, .kind = METHOD_KIND_READ,                                       \
+     .description = "guests of the node that the caller may see"},                                 \
+        {GUEST_METHOD(GET, kind_ "/{vmid}/status/current", parameters_guest, "object",             \
+                      guest_current),                                                              \
+         SHOWS_GUEST, .description = "whether it runs, and what it uses"},                         \
+        {GUEST_METHOD(GET, kind_ "/{vmid}/config", parameters_config_get, "object",                \
+                      guest_config_get),                                                           \
+         SHOWS_GUEST, .description = "its definition"},                                            \
+        {GUEST_METHOD(PUT, kind_ "/{vmid}/config", parameters_config, "null", guest_config_put),   \
+         CHANGES_CONFIG, .description = "change its definition, for its next start"},              \
     {                                                                                              \
-        .verb = METHOD_VERB_GET, .path = "/nodes/{node}/" kind_ "/{vmid}/rrddata",                 \
-        .description = "what it uses now, as one point", PARAMETERS(parameters_rrd),               \
-        MAY_READ_GUEST, .kind = METHOD_KIND_READ, .on_node = true, .returns = "array",             \
-        .run = guest_rrddata                                                                       \
+        GUEST_METHOD(GET, kind_ "/{vmid}/snapshot", parameters_guest, "array", guest_snapshots),   \
+            SHOWS_GUEST, .description = "the guest as it is now, as there are no snapshots"        \
     }
 
 static const struct method methods[] = {
     METHODS_OF("lxc"),
     METHODS_OF("qemu"),
-    {.verb = METHOD_VERB_POST,
-     .path = "/nodes/{node}/qemu/{vmid}/config",
-     .description = "the same as a task",
-     PARAMETERS(parameters_config),
-     .access = METHOD_ACCESS_USER,
-     .kind = METHOD_KIND_WORK,
-     .on_node = true,
-     .returns = "string",
-     .run = guest_config_post},
+    {GUEST_METHOD(POST, "qemu/{vmid}/config", parameters_config, "string", guest_config_post),
+     CHANGES_CONFIG, .description = "the same as a task"},
 };
 
 const struct method_table endpoints_guests = {methods, ARRAY_SIZE(methods)};

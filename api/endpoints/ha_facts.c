@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// What can be seen of HA beyond its status: leases, times, fence devices, the history.
+// What can be seen of HA beyond its status: leases, times, fence devices.
 #include <string.h>
 
 #include "api/call/call.h"
@@ -16,10 +16,7 @@
 #include "common/model/fence_config.h"
 #include "common/model/store_keys.h"
 #include "common/model/timing.h"
-#include "common/port/history.h"
 #include "common/port/store.h"
-
-enum { HISTORY_LIMIT = 200 };
 
 // ---- Leases.
 
@@ -78,27 +75,11 @@ static void leases_list(struct call *call)
 
 // ---- Times.
 
-static enum timing_profile timing_profile_now(const struct call *call)
-{
-    const char *const keys[] = {
-        STORE_KEY_CLUSTER_PROFILE,
-        arena_printf(call->arena, STORE_PREFIX_LIVE_PROFILE "%s", call->host->node)};
-    enum timing_profile profile = TIMING_PROFILE_BALANCED;
-    for (size_t i = 0; i < ARRAY_SIZE(keys); i++) {
-        struct session_value value;
-        if (session_read(call->arena, call->host->session, keys[i], &value, NULL) == 0 &&
-            value.text != NULL && timing_profile_from_string(value.text, &profile) == 0) {
-            break;
-        }
-    }
-    return profile;
-}
-
 static void timing_get_document(struct call *call)
 {
     struct timing timing;
     struct json *status = NULL;
-    timing_get(timing_profile_now(call), &timing);
+    timing_get(timing_document_profile(call->arena, call->host->session), &timing);
     bool measured = endpoint_ask(call, "status", &status, NULL) == 0;
     if (measured) {
         struct timing_facts facts;
@@ -159,67 +140,9 @@ static void fence_list(struct call *call)
     call_return(call, list);
 }
 
-// ---- The history.
-
-static void history_list(struct call *call)
-{
-    struct store_entries entries;
-    struct error err = {0};
-    struct json *list = json_new_array(call->arena);
-    int64_t limit = call_int(call, "limit", HISTORY_LIMIT);
-    int64_t after = call_int(call, "after", 0);
-    if (store_read(call->host->session->store, STORE_PREFIX_HISTORY, 0, call->arena, &entries,
-                   &err) < 0) {
-        call_fail(call, &err);
-        return;
-    }
-    struct json **rows = arena_array_of(call->arena, struct json *, entries.count);
-    size_t count = 0;
-    for (size_t i = 0; i < entries.count; i++) {
-        const struct store_entry *entry = &entries.entries[i];
-        int64_t number = 0;
-        if (entry->value != NULL &&
-            history_show(call->arena, entry->key, entry->value, entry->size_bytes, &rows[count],
-                         NULL) == 0 &&
-            json_get_int(rows[count], "number", 0, INT64_MAX, &number, NULL) == 0 &&
-            number > after) {
-            count++;
-        }
-    }
-    // After a number the oldest that follow it, so that nothing is passed over; else the newest.
-    size_t shown = count < (size_t)limit ? count : (size_t)limit;
-    size_t first = call_has(call, "after") ? 0 : count - shown;
-    for (size_t i = first; i < first + shown; i++) {
-        json_append(list, rows[i]);
-    }
-    call_return(call, list);
-}
-
 // ---- The rows.
 
-static const struct parameter parameters_history[] = {
-    {.name = "limit",
-     .type = PARAMETER_TYPE_INTEGER,
-     .has_minimum = true,
-     .minimum = 1,
-     .has_maximum = true,
-     .maximum = HISTORY_KEEP,
-     .default_text = "200",
-     .description = "how many entries at most"},
-    {.name = "after",
-     .type = PARAMETER_TYPE_INTEGER,
-     .has_minimum = true,
-     .description = "only entries with a higher number, from the oldest on"}};
-
 static const struct method methods[] = {
-    {.verb = METHOD_VERB_GET,
-     .path = "/cluster/ha/history",
-     .description = "what was decided and why, and who changed what; ascending",
-     PARAMETERS(parameters_history),
-     MAY_READ_HA,
-     .kind = METHOD_KIND_READ,
-     .returns = "array",
-     .run = history_list},
     {.verb = METHOD_VERB_GET,
      .path = "/cluster/ha/leases",
      .description = "how long nodes have not been heard of, and when that is a proof",

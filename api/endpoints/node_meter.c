@@ -5,7 +5,6 @@
 #include <poll.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/epoll.h>
 #include <unistd.h>
 
 #include "cli/guest_facts.h"
@@ -13,11 +12,10 @@
 #include "common/base/arena.h"
 #include "common/base/error.h"
 #include "common/host/cluster_client.h"
-#include "common/host/companion.h"
 #include "common/host/host_clock.h"
-#include "common/host/loop.h"
 #include "common/host/machine_facts.h"
 #include "common/host/paths.h"
+#include "common/host/supervisor.h"
 #include "common/model/guest.h"
 #include "common/model/node_figures.h"
 #include "common/model/store_keys.h"
@@ -30,7 +28,6 @@ enum {
     METER_REPEAT_S = 60,   // without a change
     METER_RETRY_MS = 5000, // ha-clusterd is not there, or nothing can be written now
     METER_RESTART_MS = 30000,
-    METER_STOP_MS = 100,
     METER_MS_PER_S = 1000,
 };
 
@@ -76,6 +73,7 @@ static void meter_guest(const struct meter *meter, struct meter_look *look,
     figures->mem_bytes = facts.mem_bytes;
     figures->pid = facts.pid;
     figures->start_s = look->figures->at_s - facts.uptime_s;
+    ignore_result(guest_facts_traffic(guest->sid, figures, NULL)); // else 0
     map_put(&look->figures->guests, guest->sid, figures);
 }
 
@@ -107,35 +105,19 @@ static void meter_machine(const struct meter *meter, struct meter_look *look)
     }
 }
 
-// The store forgets what was told when all nodes were off, and has never heard it when this node
-// has joined a cluster meanwhile.
-static int meter_is_known(struct meter *meter, struct arena *arena, const char *key, bool *ret,
-                          struct error *err)
-{
-    struct store_entries entries;
-    int r = store_read(cluster_client_store(meter->client), key, 0, arena, &entries, err);
-    bool known = false;
-    for (size_t i = 0; r == 0 && i < entries.count; i++) {
-        known =
-            known || (strcmp(entries.entries[i].key, key) == 0 && entries.entries[i].value != NULL);
-    }
-    if (r == 0) {
-        *ret = known;
-    }
-    return r;
-}
-
 static int meter_tell(struct meter *meter, const struct meter_look *look, bool *ret_told,
                       struct error *err)
 {
     const struct node_figures *last = meter->told;
     const char *key = arena_printf(look->arena, STORE_PREFIX_LIVE_NODE "%s", meter->spec->node);
-    bool known = false;
-    int r = meter_is_known(meter, look->arena, key, &known, err);
+    // The store forgets what was told when all nodes were off, and has never heard it when this
+    // node has joined a cluster meanwhile.
+    const struct store_entry *known = NULL;
+    int r = store_read_key(cluster_client_store(meter->client), key, look->arena, &known, err);
     if (r < 0) {
         return r;
     }
-    if (known && last != NULL && look->figures->at_s - last->at_s < METER_REPEAT_S &&
+    if (known != NULL && last != NULL && look->figures->at_s - last->at_s < METER_REPEAT_S &&
         node_figures_is_near(look->figures, last)) {
         return 0;
     }
@@ -238,58 +220,21 @@ static int meter_main(int fd, void *userdata)
 
 struct node_meter {
     struct node_meter_spec spec;
-    struct clock clock;
-    struct companion companion; // pid 0: there is none now
-    struct loop_source *io;
-    struct loop_source *timer;
+    struct supervisor *supervisor;
 };
-
-static void node_meter_end(struct node_meter *node_meter)
-{
-    if (node_meter->companion.pid > 0) {
-        loop_source_free(node_meter->io);
-        (void)companion_stop(&node_meter->companion, METER_STOP_MS); // however it ended
-        node_meter->companion = (struct companion){.fd = -1};
-        node_meter->io = NULL;
-    }
-}
-
-static void node_meter_later(struct node_meter *node_meter)
-{
-    loop_timer_set(node_meter->timer, clock_now_ms(&node_meter->clock) + METER_RESTART_MS);
-}
-
-// It writes nothing: this is its end.
-static void node_meter_ended(void *userdata, uint32_t events)
-{
-    struct node_meter *node_meter = userdata;
-    (void)events;
-    node_meter_end(node_meter);
-    node_meter_later(node_meter);
-}
-
-static void node_meter_begin(void *userdata)
-{
-    struct node_meter *node_meter = userdata;
-    struct error err = {0};
-    if (companion_start("ha-execd-meter", meter_main, &node_meter->spec, &node_meter->companion,
-                        &err) < 0) {
-        node_meter->companion = (struct companion){.fd = -1};
-        node_meter_later(node_meter);
-        return;
-    }
-    node_meter->io = loop_add_io(node_meter->spec.loop, node_meter->companion.fd, EPOLLIN,
-                                 node_meter_ended, node_meter);
-}
 
 struct node_meter *node_meter_new(const struct node_meter_spec *spec)
 {
     struct node_meter *node_meter = alloc_zero(sizeof(*node_meter));
     node_meter->spec = *spec;
-    node_meter->companion.fd = -1;
-    host_clock_init(&node_meter->clock);
-    node_meter->timer = loop_add_timer(spec->loop, node_meter_begin, node_meter);
-    node_meter_begin(node_meter);
+    node_meter->supervisor = supervisor_new(&(struct supervisor_spec){
+        .loop = spec->loop,
+        .name = "ha-execd-meter",
+        .main = meter_main,
+        .main_userdata = &node_meter->spec,
+        .restart_ms = METER_RESTART_MS,
+    });
+    supervisor_start(node_meter->supervisor);
     return node_meter;
 }
 
@@ -298,7 +243,6 @@ void node_meter_free(struct node_meter *node_meter)
     if (node_meter == NULL) {
         return;
     }
-    node_meter_end(node_meter);
-    loop_source_free(node_meter->timer);
+    supervisor_free(node_meter->supervisor);
     free(node_meter);
 }

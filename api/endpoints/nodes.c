@@ -35,6 +35,12 @@ static const struct node_figures *node_own_figures(const struct call *call)
     return figures;
 }
 
+const struct node_figures *node_figures_here(const struct call *call)
+{
+    const struct node_figures *own = endpoint_figures_of(call, call->host->node);
+    return own != NULL ? own : node_own_figures(call);
+}
+
 static void node_put_figures(const struct call *call, const struct node_figures *figures,
                              struct json *row)
 {
@@ -181,32 +187,7 @@ static void node_nothing(struct call *call)
     call_return(call, json_new_array(call->arena));
 }
 
-static void node_rrddata(struct call *call)
-{
-    struct json *list = json_new_array(call->arena);
-    struct json *row = json_new_object(call->arena);
-    const struct node_figures *own = endpoint_figures_of(call, call->host->node);
-    if (own == NULL) {
-        own = node_own_figures(call);
-    }
-    json_put_int(row, "time", endpoint_now_s(call));
-    json_put(row, "cpu", json_new_double(call->arena, own->cpu));
-    json_put(row, "iowait", json_new_double(call->arena, own->wait));
-    json_put_int(row, "maxcpu", own->cpus);
-    json_put_int(row, "memused", own->mem_bytes);
-    json_put_int(row, "memtotal", own->mem_max_bytes);
-    json_put_int(row, "swapused", own->swap_bytes);
-    json_put_int(row, "swaptotal", own->swap_max_bytes);
-    json_put_int(row, "rootused", own->disk_bytes);
-    json_put_int(row, "roottotal", own->disk_max_bytes);
-    json_append(list, row);
-    call_return(call, list);
-}
-
 // ---- The rows.
-
-static const char *const rrd_frames[] = {"hour", "day", "week", "month", "year", "decade", NULL};
-static const char *const rrd_functions[] = {"AVERAGE", "MAX", NULL};
 
 static const struct parameter parameters_node[] = {PARAMETER_NODE};
 static const struct parameter parameters_network[] = {
@@ -216,14 +197,6 @@ static const struct parameter parameters_replication[] = {PARAMETER_NODE,
                                                            .type = PARAMETER_TYPE_INTEGER,
                                                            .format = PARAMETER_FORMAT_VMID,
                                                            .description = "only of this guest"}};
-static const struct parameter parameters_rrd[] = {
-    PARAMETER_NODE,
-    {.name = "timeframe",
-     .values = rrd_frames,
-     .required = true,
-     .description = "nothing is kept: the answer is one point, now"},
-    {.name = "cf", .values = rrd_functions, .description = "likewise"}};
-
 static const struct method methods[] = {
     {.verb = METHOD_VERB_GET,
      .path = "/nodes",
@@ -277,15 +250,6 @@ static const struct method methods[] = {
      .on_node = true,
      .returns = "array",
      .run = node_nothing},
-    {.verb = METHOD_VERB_GET,
-     .path = "/nodes/{node}/rrddata",
-     .description = "what the machine uses now, as one point",
-     PARAMETERS(parameters_rrd),
-     MAY_READ_NODE,
-     .kind = METHOD_KIND_READ,
-     .on_node = true,
-     .returns = "array",
-     .run = node_rrddata},
 };
 
 const struct method_table endpoints_nodes = {methods, ARRAY_SIZE(methods)};

@@ -37,6 +37,14 @@
         .description = "free text"                                                                 \
     }
 
+// What every call with parameters has.
+#define METHOD(verb_, path_, parameters_, returns_, run_)                                          \
+    .verb = METHOD_VERB_##verb_, .path = path_, PARAMETERS(parameters_), .returns = (returns_),    \
+    .run = (run_)
+// Those for guests of a node. `path_` begins with "lxc" or "qemu".
+#define GUEST_METHOD(verb_, path_, parameters_, returns_, run_)                                    \
+    METHOD(verb_, "/nodes/{node}/" path_, parameters_, returns_, run_), .on_node = true
+
 // Who may: reading and changing HA.
 #define MAY_READ_HA   .access = METHOD_ACCESS_PRIVILEGE, .privilege = PRIVILEGE_SYS_AUDIT
 #define MAY_CHANGE_HA .access = METHOD_ACCESS_PRIVILEGE, .privilege = PRIVILEGE_SYS_CONSOLE

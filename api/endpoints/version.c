@@ -55,7 +55,6 @@ static const struct method methods[] = {
      .returns = "object",
      .run = version_get},
     NOTHING("/pools", "pools of guests: there are none"),
-    NOTHING("/cluster/log", "the older log of the cluster: see /cluster/ha/history"),
     NOTHING("/cluster/replication", "copies of volumes: there are none"),
     NOTHING("/cluster/backup-info/not-backed-up", "guests without a backup: not known"),
 };

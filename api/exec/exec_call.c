@@ -5,6 +5,7 @@
 
 #include <string.h>
 
+#include "api/auth/ticket.h"
 #include "api/call/call_access.h"
 #include "api/call/method.h"
 #include "api/call/parameters.h"
@@ -18,14 +19,19 @@ void execd_refresh(struct execd *daemon)
     daemon->host.rights = daemon->view.rights;
 }
 
+static struct identity_book book_of(struct execd *daemon)
+{
+    return (struct identity_book){.rights = daemon->view.rights,
+                                  .secrets = &daemon->view.secrets,
+                                  .now_s = clock_wall_s(&daemon->clock)};
+}
+
 enum identity_result execd_identify(struct execd *daemon, struct arena *arena,
                                     const struct credentials *credentials, enum method_verb verb,
                                     struct caller *ret)
 {
     execd_refresh(daemon);
-    const struct identity_book book = {.rights = daemon->view.rights,
-                                       .secrets = &daemon->view.secrets,
-                                       .now_s = clock_wall_s(&daemon->clock)};
+    const struct identity_book book = book_of(daemon);
     return identity_check(arena, &book, credentials, verb, ret);
 }
 
@@ -67,8 +73,48 @@ static struct json *forward_find(struct execd *daemon, struct call *call, const 
     return where;
 }
 
+// Says to the other node from where the call comes. Nobody else can: what signs it is a secret of
+// the cluster, and the client never sees it. Before the first login there is none; then the call
+// comes from this node.
+static void origin_tell(const struct exec_call *exec, const struct exec_request *request,
+                        const char *node, struct json *where)
+{
+    const struct identity_book book = book_of(exec->queue->daemon);
+    const struct ticket_origin origin = {.node = node,
+                                         .method = request->method,
+                                         .path = request->path,
+                                         .address = exec->call.caller.address};
+    struct ticket_keys keys = {0};
+    if (origin.address != NULL && identity_keys(exec->arena, &book, &keys)) {
+        json_put_string(where, "client",
+                        ticket_origin_make(exec->arena, &keys, &origin, book.now_s));
+    }
+}
+
+// From where a call comes: as ha-apid sees it, or as the node that handed it on has signed it.
+static const char *origin_find(const struct call_queue *queue, struct arena *arena,
+                               const struct exec_request *request)
+{
+    struct execd *daemon = queue->daemon;
+    const struct ticket_origin origin = {
+        .node = daemon->setup.node, .method = request->method, .path = request->path};
+    const char *address = request->address;
+    struct ticket_keys keys = {0};
+    if (!request->forwarded || request->client == NULL) {
+        return address;
+    }
+    execd_refresh(daemon);
+    const struct identity_book book = book_of(daemon);
+    if (!identity_keys(arena, &book, &keys) ||
+        !ticket_origin_check(arena, &keys, request->client, &origin, book.now_s, &address)) {
+        return request->address; // anybody can send such a header
+    }
+    return address;
+}
+
 // True: the call is another node's, and has been dealt with.
-static bool call_is_elsewhere(struct exec_call *exec, const struct json *path, bool forwarded)
+static bool call_is_elsewhere(struct exec_call *exec, const struct json *path,
+                              const struct exec_request *request)
 {
     struct execd *daemon = exec->queue->daemon;
     const char *node = json_find_string(path, "node");
@@ -76,7 +122,7 @@ static bool call_is_elsewhere(struct exec_call *exec, const struct json *path, b
         strcmp(node, "localhost") == 0) {
         return false;
     }
-    if (forwarded) {
+    if (request->forwarded) {
         call_refuse(&exec->call, CALL_STATUS_FAILED, "node '%s' is not this node", node);
         exec_call_answer(exec);
         return true;
@@ -87,6 +133,7 @@ static bool call_is_elsewhere(struct exec_call *exec, const struct json *path, b
         return true;
     }
     struct json *answer = json_new_object(exec->arena);
+    origin_tell(exec, request, node, where);
     json_put(answer, "forward", where);
     exec_call_send(exec, answer);
     return true;
@@ -114,7 +161,7 @@ static void call_check(struct exec_call *exec, const struct exec_request *reques
         exec_call_answer(exec);
         return;
     }
-    if (call_is_elsewhere(exec, path, request->forwarded)) {
+    if (call_is_elsewhere(exec, path, request)) {
         return;
     }
     if (!parameters_check(exec->arena, call->method, path, request->parameters, &values)) {
@@ -169,7 +216,7 @@ void call_queue_take(struct call_queue *queue, struct exec_connection *connectio
     enum method_verb verb;
     struct route route = {0};
     bool known = method_verb_from_string(request->method, &verb) == 0;
-    call->caller.address = request->address;
+    call->caller.address = origin_find(queue, arena, request);
     if (known) {
         router_find(queue->daemon->router, arena, verb, request->path, &route);
     }

@@ -12,6 +12,7 @@
 #include "common/base/arena.h"
 #include "common/base/json.h"
 #include "common/host/cluster_client.h"
+#include "common/host/latency_page.h"
 #include "common/model/store_keys.h"
 #include "common/port/store.h"
 #include "ha_config.h"
@@ -54,6 +55,10 @@ static char *metrics_make(const struct call_queue *queue, struct arena *arena)
         .now_s = clock_wall_s(&daemon->clock),
         .calls_busy = call_queue_busy(queue),
     };
+    struct latency_figures clusterd, crm, lrm;
+    source.clusterd = latency_page_read("ha-clusterd", &clusterd) == 0 ? &clusterd : NULL;
+    source.crm = latency_page_read("ha-crm", &crm) == 0 ? &crm : NULL;
+    source.lrm = latency_page_read("ha-lrm", &lrm) == 0 ? &lrm : NULL;
     execd_count(daemon);
     task_registry_list(daemon->tasks, arena, &tasks);
     source.status = status_ask(daemon, arena, &source.answer_ms);

@@ -153,6 +153,8 @@ void exec_task_start(struct call *call, const struct task_spec *spec)
     const char *upid;
     struct error err = {0};
     const struct execd *daemon = call->host->userdata;
+    struct task_spec own = *spec;
+    own.address = call->caller.address;
     if (spec->argv == NULL) {
         call_refuse(call, CALL_STATUS_FAILED, "a task without a program belongs into a child");
         return;
@@ -161,7 +163,7 @@ void exec_task_start(struct call *call, const struct task_spec *spec)
         call_refuse(call, EXEC_STATUS_BUSY, STOPPING_WORDS);
         return;
     }
-    if (task_registry_start(call->host->tasks, call->arena, spec, call->caller.label, &upid, &err) <
+    if (task_registry_start(call->host->tasks, call->arena, &own, call->caller.label, &upid, &err) <
         0) {
         call_fail(call, &err);
         return;

@@ -45,6 +45,9 @@ static int call_parse(struct arena *arena, const struct json *json, struct exec_
     if (r == 0) {
         r = json_get_bool_if(json, "forwarded", &ret->forwarded, err);
     }
+    if (r == 0) {
+        r = json_get_string_if(json, "client", &ret->client, err);
+    }
     if (r < 0) {
         return r;
     }

@@ -32,6 +32,7 @@ struct exec_request {
     const char *method, *path;
     struct json *parameters; // an object, never NULL
     const char *address;     // NULL: not told
+    const char *client;      // of a forwarded call: whose it is, as its node says; or NULL
     bool forwarded;
     int64_t after;           // watch; -1: none
     const char *fingerprint; // certificate

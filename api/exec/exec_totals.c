@@ -12,17 +12,23 @@
 #include "common/port/history.h"
 #include "common/port/store.h"
 
-static const int64_t failover_bounds_ms[] = {1000,  2000,  5000,  10000,  15000,  20000,  30000,
-                                             45000, 60000, 90000, 120000, 180000, 300000, 600000};
-static const int64_t call_bounds_ms[] = {1, 2, 5, 10, 25, 50, 100, 250, 500, 1000, 2500, 10000};
+#define SECONDS(seconds_) (INT64_C(1000000) * (seconds_))
+#define MILLIS(millis_)   (INT64_C(1000) * (millis_))
+
+static const int64_t failover_bounds_us[] = {
+    SECONDS(1),  SECONDS(2),  SECONDS(5),  SECONDS(10),  SECONDS(15),  SECONDS(20),  SECONDS(30),
+    SECONDS(45), SECONDS(60), SECONDS(90), SECONDS(120), SECONDS(180), SECONDS(300), SECONDS(600)};
+static const int64_t call_bounds_us[] = {MILLIS(1),   MILLIS(2),    MILLIS(5),    MILLIS(10),
+                                         MILLIS(25),  MILLIS(50),   MILLIS(100),  MILLIS(250),
+                                         MILLIS(500), MILLIS(1000), MILLIS(2500), MILLIS(10000)};
 
 struct exec_totals *exec_totals_new(void)
 {
     struct exec_totals *totals = alloc_zero(sizeof(*totals));
-    totals->failover.bounds_ms = failover_bounds_ms;
-    totals->failover.bounds_count = ARRAY_SIZE(failover_bounds_ms);
-    totals->calls.bounds_ms = call_bounds_ms;
-    totals->calls.bounds_count = ARRAY_SIZE(call_bounds_ms);
+    totals->failover.bounds_us = failover_bounds_us;
+    totals->failover.bounds_count = ARRAY_SIZE(failover_bounds_us);
+    totals->calls.bounds_us = call_bounds_us;
+    totals->calls.bounds_count = ARRAY_SIZE(call_bounds_us);
     map_init(&totals->services, free);
     map_init(&totals->lost, free);
     map_init(&totals->fences, free);

@@ -2,7 +2,8 @@
 // What the parts of ha-execd share. main.c puts them together; exec_server.c has the connections,
 // exec_call.c the way of a call, exec_queue.c those under way, exec_child.c what runs in a child,
 // exec_watch.c the streams, exec_announce.c what this node tells the others, exec_history.c what
-// was changed by whom, exec_metrics.c the figures, exec_notify.c the notifications.
+// was changed by whom, exec_metrics.c the figures, exec_usage.c those that rrddata shows,
+// exec_notify.c the notifications.
 #pragma once
 
 #include <stdbool.h>
@@ -33,6 +34,7 @@ struct loop;
 struct notifier;
 struct task_registry;
 struct task_spec;
+struct usage_book;
 struct watch_list;
 
 enum {
@@ -66,6 +68,7 @@ struct execd {
     struct announcer *announcer;
     struct history_writer *history;
     struct exec_totals *totals;
+    struct usage_book *usage;
     struct notifier *notifier;
     bool stopping; // nothing that lasts is begun any more
 };
@@ -126,6 +129,11 @@ void execd_count(struct execd *daemon);
 // Answers the request for metrics.
 void call_queue_metrics(struct call_queue *queue, struct exec_connection *connection,
                         struct arena *arena, const struct exec_request *request);
+
+// ---- exec_usage.c
+
+// Notes what this node and its guests use; to be called every USAGE_SAMPLE_S.
+void execd_sample(struct execd *daemon);
 
 // ---- exec_child.c: what call_queue_take() does elsewhere
 

@@ -12,6 +12,7 @@
 #include "api/call/openapi.h"
 #include "api/endpoints/endpoints.h"
 #include "api/endpoints/node_meter.h"
+#include "api/endpoints/usage_book.h"
 #include "api/exec/exec_totals.h"
 #include "api/exec/execd.h"
 #include "api/task/task_registry.h"
@@ -48,6 +49,7 @@ struct process_state {
     struct loop_source *stop_timer;
     struct loop_source *count_timer;
     bool count_due;
+    struct loop_source *usage_timer;
     struct loop_source *sigterm, *sigint, *sighup;
     struct node_meter *meter; // tells the other nodes what this one uses
     int64_t stop_at_ms;       // 0: goes on
@@ -107,6 +109,14 @@ static void count_later(struct process_state *state)
         state->count_due = true;
         loop_timer_set(state->count_timer, clock_now_ms(&state->daemon.clock) + COUNT_DELAY_MS);
     }
+}
+
+static void usage_take(void *userdata)
+{
+    struct process_state *state = userdata;
+    execd_sample(&state->daemon);
+    loop_timer_set(state->usage_timer,
+                   clock_now_ms(&state->daemon.clock) + (int64_t)USAGE_SAMPLE_S * 1000);
 }
 
 static void something_changed(void *userdata)
@@ -213,6 +223,8 @@ static int daemon_open(struct process_state *state, struct error *err)
     state->stop_timer = loop_add_timer(daemon->loop, stop_try, state);
     state->count_timer = loop_add_timer(daemon->loop, count_now, state);
     daemon->totals = exec_totals_new();
+    daemon->usage = usage_book_new();
+    state->usage_timer = loop_add_timer(daemon->loop, usage_take, state);
     daemon->client =
         cluster_client_new(daemon->loop, daemon->setup.node, prefixes, something_changed, state);
     exec_view_init(&daemon->view, daemon->client, daemon->setup.node);
@@ -234,6 +246,7 @@ static int daemon_open(struct process_state *state, struct error *err)
         return r;
     }
     daemon->host.tasks = daemon->tasks;
+    daemon->host.usage = daemon->usage;
     const struct exec_server_spec spec = {
         .daemon = daemon, .path = paths_execd_socket(daemon->arena), .group = API_GROUP};
     return exec_server_new(&spec, &daemon->server, err);
@@ -254,6 +267,7 @@ static int daemon_run(struct process_state *state, struct error *err)
     announcer_wake(daemon->announcer);
     const struct node_meter_spec meter = {.loop = daemon->loop, .node = daemon->setup.node};
     state->meter = node_meter_new(&meter);
+    usage_take(state);
     loop_notify("READY=1");
     return loop_run(daemon->loop, err);
 }
@@ -268,6 +282,7 @@ static void daemon_done(struct process_state *state)
     loop_source_free(state->link_timer);
     loop_source_free(state->stop_timer);
     loop_source_free(state->count_timer);
+    loop_source_free(state->usage_timer);
     exec_server_free(daemon->server);
     call_queue_free(daemon->calls);
     watch_list_free(daemon->watches);
@@ -275,6 +290,7 @@ static void daemon_done(struct process_state *state)
     history_writer_free(daemon->history);
     notifier_free(daemon->notifier);
     exec_totals_free(daemon->totals);
+    usage_book_free(daemon->usage);
     task_registry_free(daemon->tasks);
     exec_view_done(&daemon->view);
     cluster_client_free(daemon->client);

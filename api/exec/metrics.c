@@ -13,6 +13,7 @@
 #include "common/base/map.h"
 #include "common/base/strbuf.h"
 #include "common/model/event.h"
+#include "common/model/latency.h"
 #include "common/model/lrm_status.h"
 #include "common/model/manager_status.h"
 #include "common/model/service.h"
@@ -264,8 +265,34 @@ static void put_timing(struct strbuf *out, const struct metrics_source *source)
 
 // ---- Services.
 
+static int64_t service_runs(const struct service *service)
+{
+    return service->state == SVC_STATE_STARTED && service->running ? 1 : 0;
+}
+
+static int64_t service_failed_nodes(const struct service *service)
+{
+    return (int64_t)service->failed_nodes_count;
+}
+
+static int64_t service_attempts(const struct service *service)
+{
+    return service->attempts;
+}
+
 static void put_services(struct strbuf *out, const struct cluster_view *view)
 {
+    static const struct {
+        const char *name, *help;
+        int64_t (*value)(const struct service *service);
+    } rows[] = {
+        {NAME("service_running"), "Whether its node has confirmed that a service runs.",
+         service_runs},
+        {NAME("service_failed_nodes"), "On how many nodes in a row a service could not be started.",
+         service_failed_nodes},
+        {NAME("service_failed_attempts"), "How often a service came into error since it ran last.",
+         service_attempts},
+    };
     int64_t counts[SVC_STATE_MAX] = {0};
     metric_begin(out, NAME("service_state"), "gauge", "State of a service.");
     map_each (e, &view->services) {
@@ -280,26 +307,11 @@ static void put_services(struct strbuf *out, const struct cluster_view *view)
         metric_put(out, NAME("service_node"),
                    METRIC_LABELS({"sid", e->key}, {"node", service->node}), 1);
     }
-    metric_begin(out, NAME("service_running"), "gauge",
-                 "Whether its node has confirmed that a service runs.");
-    map_each (e, &view->services) {
-        const struct service *service = e->value;
-        metric_put(out, NAME("service_running"), METRIC_LABELS({"sid", e->key}),
-                   service->state == SVC_STATE_STARTED && service->running ? 1 : 0);
-    }
-    metric_begin(out, NAME("service_failed_nodes"), "gauge",
-                 "On how many nodes in a row a service could not be started.");
-    map_each (e, &view->services) {
-        const struct service *service = e->value;
-        metric_put(out, NAME("service_failed_nodes"), METRIC_LABELS({"sid", e->key}),
-                   (int64_t)service->failed_nodes_count);
-    }
-    metric_begin(out, NAME("service_failed_attempts"), "gauge",
-                 "How often a service came into error since it ran last.");
-    map_each (e, &view->services) {
-        const struct service *service = e->value;
-        metric_put(out, NAME("service_failed_attempts"), METRIC_LABELS({"sid", e->key}),
-                   service->attempts);
+    for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
+        metric_begin(out, rows[i].name, "gauge", rows[i].help);
+        map_each (e, &view->services) {
+            metric_put(out, rows[i].name, METRIC_LABELS({"sid", e->key}), rows[i].value(e->value));
+        }
     }
     metric_begin(out, NAME("services"), "gauge", "How many services are in a state.");
     for (int i = 0; i < SVC_STATE_MAX; i++) {
@@ -311,37 +323,39 @@ static void put_services(struct strbuf *out, const struct cluster_view *view)
 
 // ---- What was counted.
 
-static void put_service_totals(struct strbuf *out, const struct exec_totals *totals,
-                               const char *name, const char *help, size_t offset)
+static void put_service_totals(struct strbuf *out, const struct exec_totals *totals)
 {
-    metric_begin(out, name, "counter", help);
-    map_each (e, &totals->services) {
-        int64_t value;
-        memcpy(&value, (const char *)e->value + offset, sizeof(value));
-        metric_put(out, name, METRIC_LABELS({"sid", e->key}), value);
+    static const struct {
+        const char *name, *help;
+        size_t offset; // of an int64_t
+    } rows[] = {
+        {NAME("service_starts_total"), "Confirmed starts: anew, after a move, after a recovery.",
+         offsetof(struct service_totals, starts)},
+        {NAME("service_failures_total"), "How often a node could not keep a service running.",
+         offsetof(struct service_totals, failures)},
+        {NAME("service_errors_total"), "How often a service came into error.",
+         offsetof(struct service_totals, errors)},
+        {NAME("service_recoveries_total"), "Recoveries from nodes that were fenced.",
+         offsetof(struct service_totals, recoveries)},
+        {NAME("service_moves_total"), "Moves that were begun, by an order or to even out load.",
+         offsetof(struct service_totals, moves)},
+    };
+    for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
+        metric_begin(out, rows[i].name, "counter", rows[i].help);
+        map_each (e, &totals->services) {
+            int64_t value;
+            memcpy(&value, (const char *)e->value + rows[i].offset, sizeof(value));
+            metric_put(out, rows[i].name, METRIC_LABELS({"sid", e->key}), value);
+        }
     }
 }
 
 static void put_totals(struct strbuf *out, const struct exec_totals *totals)
 {
-    put_service_totals(out, totals, NAME("service_starts_total"),
-                       "Confirmed starts: anew, after a move, after a recovery.",
-                       offsetof(struct service_totals, starts));
-    put_service_totals(out, totals, NAME("service_failures_total"),
-                       "How often a node could not keep a service running.",
-                       offsetof(struct service_totals, failures));
-    put_service_totals(out, totals, NAME("service_errors_total"),
-                       "How often a service came into error.",
-                       offsetof(struct service_totals, errors));
-    put_service_totals(out, totals, NAME("service_recoveries_total"),
-                       "Recoveries from nodes that were fenced.",
-                       offsetof(struct service_totals, recoveries));
-    put_service_totals(out, totals, NAME("service_moves_total"),
-                       "Moves that were begun, by an order or to even out load.",
-                       offsetof(struct service_totals, moves));
+    put_service_totals(out, totals);
     metric_begin(out, NAME("failover_seconds"), "histogram",
                  "From the moment a node was missed until a service of it ran again.");
-    metric_put_histogram(out, NAME("failover_seconds"), &totals->failover);
+    metric_put_histogram(out, NAME("failover_seconds"), NULL, &totals->failover);
     metric_begin(out, NAME("fences_total"), "counter",
                  "Nodes that were proven to run nothing any more, by proof.");
     map_each (e, &totals->fences) {
@@ -356,6 +370,61 @@ static void put_totals(struct strbuf *out, const struct exec_totals *totals)
     }
 }
 
+static void put_latency(struct strbuf *out, const char *name, const struct metric_label *label,
+                        const struct latency *latency)
+{
+    struct metric_histogram histogram = {.bounds_us = latency_bounds_us,
+                                         .bounds_count = LATENCY_BOUNDS_COUNT,
+                                         .sum_us = (int64_t)latency->sum_us};
+    for (size_t i = 0; i <= LATENCY_BOUNDS_COUNT; i++) {
+        histogram.counts[i] = (int64_t)latency->counts[i];
+        histogram.count += histogram.counts[i];
+    }
+    metric_put_histogram(out, name, label, &histogram);
+}
+
+static void put_rounds(struct strbuf *out, const struct metrics_source *source)
+{
+    const struct {
+        const char *daemon;
+        const struct latency_figures *figures;
+    } rows[] = {{"ha-crm", source->crm}, {"ha-lrm", source->lrm}};
+    metric_begin(out, NAME("round_seconds"), "histogram",
+                 "How long the rounds of a daemon of this node took.");
+    for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
+        if (rows[i].figures != NULL) {
+            put_latency(out, NAME("round_seconds"),
+                        &(struct metric_label){"daemon", rows[i].daemon},
+                        &rows[i].figures->kinds[LATENCY_KIND_ROUND]);
+        }
+    }
+}
+
+static void put_store(struct strbuf *out, const struct latency_figures *figures)
+{
+    static const struct {
+        enum latency_kind kind;
+        const char *name, *help;
+    } rows[] = {
+        {LATENCY_KIND_COMMIT, NAME("store_commit_seconds"),
+         "From a transaction of this node until it took effect in the cluster."},
+        {LATENCY_KIND_LEASE, NAME("lease_renewal_seconds"),
+         "From a request of this node for a lease until it was granted or renewed."},
+        {LATENCY_KIND_DISK, NAME("store_disk_seconds"),
+         "How long the disk of this node took for a batch of writes."},
+    };
+    if (figures == NULL) {
+        return;
+    }
+    for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
+        metric_begin(out, rows[i].name, "histogram", rows[i].help);
+        put_latency(out, rows[i].name, NULL, &figures->kinds[rows[i].kind]);
+    }
+    put_alone(out, NAME("store_disk_bytes_total"), "counter",
+              "What the store of this node has given to its disk.",
+              (int64_t)figures->kinds[LATENCY_KIND_DISK].size_bytes);
+}
+
 static void put_api(struct strbuf *out, const struct metrics_source *source)
 {
     static const char *const codes[TOTALS_CODES] = {"other", "1xx", "2xx", "3xx", "4xx", "5xx"};
@@ -367,7 +436,7 @@ static void put_api(struct strbuf *out, const struct metrics_source *source)
                    source->totals->codes[i]);
     }
     metric_begin(out, NAME("api_call_seconds"), "histogram", "How long calls took in ha-execd.");
-    metric_put_histogram(out, NAME("api_call_seconds"), &source->totals->calls);
+    metric_put_histogram(out, NAME("api_call_seconds"), NULL, &source->totals->calls);
     put_alone(out, NAME("api_calls_busy"), "gauge", "Calls in children, or waiting for one.",
               (int64_t)source->calls_busy);
     for (size_t i = 0; i < source->tasks->count; i++) {
@@ -390,6 +459,8 @@ char *metrics_text(struct arena *arena, const struct metrics_source *source)
     put_timing(&out, source);
     put_services(&out, source->view);
     put_totals(&out, source->totals);
+    put_rounds(&out, source);
+    put_store(&out, source->clusterd);
     put_api(&out, source);
     return arena_strdup(arena, strbuf_text(&out));
 }

@@ -12,6 +12,7 @@ struct arena;
 struct cluster_view;
 struct exec_totals;
 struct json;
+struct latency_figures;
 struct task_entries;
 struct timing;
 
@@ -21,8 +22,10 @@ struct metrics_source {
     const struct task_entries *tasks; // of this node
     const struct json *status;        // of ha-clusterd (cluster/status.h); NULL: it did not answer
     const struct timing *timing;      // as measured here
-    const char *version;              // of the software
-    int64_t answer_ms;                // how long ha-clusterd took for its status
+    // What daemons of this node have counted; NULL: nothing that can be seen.
+    const struct latency_figures *clusterd, *crm, *lrm;
+    const char *version; // of the software
+    int64_t answer_ms;   // how long ha-clusterd took for its status
     int64_t now_s;
     size_t calls_busy; // that are under way in children, or wait for one
 };

@@ -75,20 +75,19 @@ static void forward(struct exchange *exchange, const struct api_forward *to)
         return;
     }
     struct node_call call = {
-        .address = to->address,
-        .port = to->port,
-        .fingerprint = to->fingerprint,
+        .peer = {.address = to->address, .port = to->port, .fingerprint = to->fingerprint},
         .method = exchange->head->method,
         .target = exchange->head->target,
-        .headers = arena_printf(arena, "%s%s%s%s",
-                                api_credentials_format(arena, &exchange->request.credentials),
-                                type != NULL ? "Content-Type: " : "", type != NULL ? type : "",
-                                type != NULL ? "\r\n" : ""),
+        .headers = arena_printf(
+            arena, "%s%s%s%s%s%s%s", api_credentials_format(arena, &exchange->request.credentials),
+            to->client != NULL ? API_CLIENT_HEADER ": " : "", to->client != NULL ? to->client : "",
+            to->client != NULL ? "\r\n" : "", type != NULL ? "Content-Type: " : "",
+            type != NULL ? type : "", type != NULL ? "\r\n" : ""),
         .body = exchange->body,
         .body_bytes = exchange->body_bytes,
     };
-    exchange->forward = node_forward_begin(exchange->gateway->base, exchange->gateway->tls, &call,
-                                           on_forwarded, exchange);
+    exchange->forward = node_forward_begin(exchange->gateway->base, exchange->gateway->tls,
+                                           exchange->gateway->pool, &call, on_forwarded, exchange);
 }
 
 // --- ha-execd's answers --------------------------------------------------------------------------

@@ -11,6 +11,7 @@ struct execd_client;
 struct http_connection;
 struct http_head;
 struct http_refusal;
+struct node_pool;
 struct ssl_ctx_st;
 struct static_files;
 
@@ -20,6 +21,7 @@ struct api_gateway {
     struct event_base *base;
     struct execd_client *execd;
     struct ssl_ctx_st *tls;     // to other nodes
+    struct node_pool *pool;     // likewise
     struct static_files *files; // NULL: there is no dashboard
     size_t streams;             // of /events, under way
 };

@@ -12,6 +12,7 @@
 #include "api/http/http_connection.h"
 #include "api/http/http_listener.h"
 #include "api/http/net_loop.h"
+#include "api/http/node_pool.h"
 #include "api/http/privileges.h"
 #include "api/http/static_files.h"
 #include "api/http/tls_context.h"
@@ -216,6 +217,7 @@ static int daemon_start(struct apid *daemon, struct error *err)
         .execd = execd_client_new(daemon->base, paths_execd_socket(daemon->arena), execd_changed,
                                   daemon),
         .tls = tls_client_new(),
+        .pool = node_pool_new(daemon->base),
     };
     return 0;
 }
@@ -226,6 +228,7 @@ static void daemon_done(struct apid *daemon)
     http_server_close(&daemon->server);
     execd_client_free(daemon->gateway.execd);
     static_files_free(daemon->gateway.files);
+    node_pool_free(daemon->gateway.pool);
     tls_client_free(daemon->gateway.tls);
     tls_server_done(&daemon->tls);
     for (size_t i = 0; i < ARRAY_SIZE(daemon->signals); i++) {

@@ -25,6 +25,7 @@ struct node_forward {
     struct event_base *base;
     struct arena *arena;
     SSL_CTX *tls;
+    struct node_pool *pool;
     struct node_call call;
     node_forward_done done;
     void *userdata;
@@ -35,6 +36,7 @@ struct node_forward {
     struct http_reply reply; // of our own when something failed
     bool has_head;
     bool failed;
+    bool reused; // the connection had another call before
 };
 
 static void forward_free(struct node_forward *forward)
@@ -97,6 +99,19 @@ static bool body_is_whole(const struct node_forward *forward, size_t bytes)
     return forward->reply.length >= 0 && bytes >= (size_t)forward->reply.length;
 }
 
+// Of a whole answer that nothing else follows.
+static void connection_keep(struct node_forward *forward, size_t body_bytes)
+{
+    struct evbuffer *input = bufferevent_get_input(forward->bev);
+    if (forward->reply.keep_alive && forward->reply.length >= 0 &&
+        evbuffer_get_length(input) == body_bytes) {
+        (void)evbuffer_drain(input, body_bytes);
+        node_pool_give(forward->pool, &forward->call.peer, forward->bev);
+        forward->bev = NULL;
+        forward->fd = -1;
+    }
+}
+
 static void body_finish(struct node_forward *forward)
 {
     struct evbuffer *input = bufferevent_get_input(forward->bev);
@@ -105,6 +120,8 @@ static void body_finish(struct node_forward *forward)
         bytes = (size_t)forward->reply.length;
     }
     const char *body = bytes > 0 ? (const char *)evbuffer_pullup(input, (ev_ssize_t)bytes) : "";
+    body = arena_memdup(forward->arena, body, bytes);
+    connection_keep(forward, bytes);
     finish(forward, body, bytes);
 }
 
@@ -115,6 +132,9 @@ static void on_read(struct bufferevent *bev, void *userdata)
     struct error err = {0};
     if (!forward->has_head) {
         size_t size = evbuffer_get_length(input);
+        if (size == 0) {
+            return; // of the call before, on a kept connection
+        }
         size = size < HTTP_RESPONSE_HEAD_MAX * 2 ? size : HTTP_RESPONSE_HEAD_MAX * 2;
         const char *bytes = (const char *)evbuffer_pullup(input, (ev_ssize_t)size);
         int r = http_reply_read(forward->arena, bytes, size, &forward->reply, &err);
@@ -140,26 +160,32 @@ static void request_write(struct node_forward *forward)
 {
     const struct node_call *call = &forward->call;
     struct evbuffer *output = bufferevent_get_output(forward->bev);
-    bool v6 = strchr(call->address, ':') != NULL;
+    bool v6 = strchr(call->peer.address, ':') != NULL;
     (void)evbuffer_add_printf(output,
-                              "%s %s HTTP/1.1\r\nHost: %s%s%s:%d\r\nConnection: close\r\n"
+                              "%s %s HTTP/1.1\r\nHost: %s%s%s:%d\r\n"
                               "PVEDisableProxy: 1\r\n%sContent-Length: %zu\r\n\r\n",
-                              call->method, call->target, v6 ? "[" : "", call->address,
-                              v6 ? "]" : "", call->port, call->headers, call->body_bytes);
+                              call->method, call->target, v6 ? "[" : "", call->peer.address,
+                              v6 ? "]" : "", call->peer.port, call->headers, call->body_bytes);
     (void)evbuffer_add(output, call->body, call->body_bytes);
     (void)bufferevent_enable(forward->bev, EV_READ | EV_WRITE);
 }
+
+static void connect_anew(struct node_forward *forward);
 
 static void on_event(struct bufferevent *bev, short what, void *userdata)
 {
     struct node_forward *forward = userdata;
     if ((what & BEV_EVENT_CONNECTED) != 0) {
-        if (!tls_peer_is(bufferevent_openssl_get_ssl(bev), forward->call.fingerprint)) {
+        if (!tls_peer_is(bufferevent_openssl_get_ssl(bev), forward->call.peer.fingerprint)) {
             fail(forward, FORWARD_STATUS_BROKEN, "fingerprint of the other node does not match");
             return;
         }
         timer_set(forward, FORWARD_ANSWER_S);
         request_write(forward);
+        return;
+    }
+    if (forward->reused && !forward->has_head) {
+        connect_anew(forward); // closed while nobody used it; what only reads may be asked twice
         return;
     }
     // Its answer may end with the connection.
@@ -200,9 +226,10 @@ static int connect_begin(struct node_forward *forward)
     struct sockaddr_storage address;
     int length = sizeof(address);
     int on = 1;
-    bool v6 = strchr(forward->call.address, ':') != NULL;
-    char *text = arena_printf(forward->arena, "%s%s%s:%d", v6 ? "[" : "", forward->call.address,
-                              v6 ? "]" : "", forward->call.port);
+    unsigned patience_ms = FORWARD_CONNECT_S * 1000;
+    bool v6 = strchr(forward->call.peer.address, ':') != NULL;
+    char *text = arena_printf(forward->arena, "%s%s%s:%d", v6 ? "[" : "",
+                              forward->call.peer.address, v6 ? "]" : "", forward->call.peer.port);
     if (evutil_parse_sockaddr_port(text, (struct sockaddr *)&address, &length) < 0) {
         return -EADDRNOTAVAIL;
     }
@@ -212,6 +239,8 @@ static int connect_begin(struct node_forward *forward)
         return -errno;
     }
     (void)setsockopt(forward->fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on)); // for speed
+    // A kept connection to a node that has lost its power fails as soon as a new one would.
+    (void)setsockopt(forward->fd, IPPROTO_TCP, TCP_USER_TIMEOUT, &patience_ms, sizeof(patience_ms));
     if (connect(forward->fd, (struct sockaddr *)&address, (socklen_t)length) < 0 &&
         errno != EINPROGRESS) {
         return -errno;
@@ -222,27 +251,56 @@ static int connect_begin(struct node_forward *forward)
     return 0;
 }
 
-struct node_forward *node_forward_begin(struct event_base *base, SSL_CTX *tls,
-                                        const struct node_call *call, node_forward_done done,
-                                        void *userdata)
+static void connect_start(struct node_forward *forward)
 {
-    struct node_forward *forward = alloc_zero(sizeof(*forward));
-    *forward = (struct node_forward){
-        .base = base,
-        .arena = arena_new(),
-        .tls = tls,
-        .call = *call,
-        .done = done,
-        .userdata = userdata,
-        .fd = -1,
-    };
-    forward->timer = net_timer_new(base, on_timer, forward);
     int r = connect_begin(forward);
     if (r < 0) {
         // Told from the loop, as everything else is.
         set_failure(forward, FORWARD_STATUS_UNREACHED, strerrordesc_np(-r));
     }
     timer_set(forward, r < 0 ? 0 : FORWARD_CONNECT_S);
+}
+
+static void connect_anew(struct node_forward *forward)
+{
+    bufferevent_setcb(forward->bev, NULL, NULL, NULL, NULL);
+    bufferevent_free(forward->bev);
+    forward->bev = NULL;
+    forward->fd = -1;
+    forward->reused = false;
+    connect_start(forward);
+}
+
+static bool call_only_reads(const struct node_call *call)
+{
+    return strcmp(call->method, "GET") == 0;
+}
+
+struct node_forward *node_forward_begin(struct event_base *base, SSL_CTX *tls,
+                                        struct node_pool *pool, const struct node_call *call,
+                                        node_forward_done done, void *userdata)
+{
+    struct node_forward *forward = alloc_zero(sizeof(*forward));
+    *forward = (struct node_forward){
+        .base = base,
+        .arena = arena_new(),
+        .tls = tls,
+        .pool = pool,
+        .call = *call,
+        .done = done,
+        .userdata = userdata,
+        .fd = -1,
+    };
+    forward->timer = net_timer_new(base, on_timer, forward);
+    forward->bev = call_only_reads(call) ? node_pool_take(pool, &call->peer) : NULL;
+    if (forward->bev == NULL) {
+        connect_start(forward);
+        return forward;
+    }
+    forward->reused = true;
+    bufferevent_setcb(forward->bev, on_read, NULL, on_event, forward);
+    timer_set(forward, FORWARD_ANSWER_S);
+    request_write(forward);
     return forward;
 }
 

@@ -1,10 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
 // The same call at another node: TLS to the certificate of a known fingerprint, and nothing is said
-// before the peer has shown it.
+// before the peer has shown it. Connections are kept for the next call. What only reads goes over a
+// kept one, and once more over a new one when that was closed meanwhile; what changes something
+// goes over a new one always, so that it is never said twice.
 #pragma once
 
 #include <stddef.h>
 
+#include "api/http/node_pool.h"
 #include "api/http/parse/http_response.h"
 #include "common/base/macros.h"
 
@@ -21,9 +24,7 @@ enum {
 
 // All is borrowed until the end.
 struct node_call {
-    const char *address; // numeric
-    int port;
-    const char *fingerprint;
+    struct node_peer peer; // its address is numeric
     const char *method;
     const char *target;
     const char *headers; // each with its end of line
@@ -37,6 +38,6 @@ typedef void (*node_forward_done)(void *userdata, const struct http_reply *reply
                                   size_t body_bytes);
 
 struct node_forward *node_forward_begin(struct event_base *base, struct ssl_ctx_st *tls,
-                                        const struct node_call *call, node_forward_done done,
-                                        void *userdata) WARN_UNUSED;
+                                        struct node_pool *pool, const struct node_call *call,
+                                        node_forward_done done, void *userdata) WARN_UNUSED;
 void node_forward_cancel(struct node_forward *forward); // `done` is not called

@@ -1,32 +1,55 @@
 // SPDX-License-Identifier: Apache-2.0
-// Gives privileges up, then becomes the program, or posts.
+// Gives privileges up and becomes a program: the mail program, the operator's, or ha-notify-send,
+// which posts. What speaks with the world has nothing of its parent's memory, and only the message
+// and its secret on standard input.
 #include "api/notify/notify_send.h"
 
 #include <errno.h>
 #include <grp.h>
 #include <pwd.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
+#include <sys/resource.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
 #include "api/notify/notify_message.h"
-#include "api/notify/webhook.h"
+#include "api/notify/webhook_job.h"
 #include "common/base/arena.h"
 #include "common/base/error.h"
 #include "common/host/file.h"
 #include "common/host/loop.h"
 #include "common/host/process.h"
 #include "common/model/notify_config.h"
+#include "ha_config.h"
 
 #define SENDMAIL      "/usr/sbin/sendmail"
 #define SENDMAIL_NAME "HA_MANAGER_SENDMAIL" // another one in tests
+#define POSTER        HA_LIBEXECDIR "/ha-notify-send"
+#define POSTER_NAME   "HA_MANAGER_NOTIFY_SEND" // likewise
 #define PATH_VALUE    "PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 
-enum { REASON_MAX = 200 };
+#define MEBIBYTE (1024UL * 1024UL)
+
+enum {
+    REASON_MAX = 200,
+    POSTER_MEMORY_MIB = 128,
+    PROGRAM_MEMORY_MIB = 1024,
+    POSTER_FILES_MAX = 64
+};
+
+// A program and what it gets.
+struct delivery {
+    const char *const *argv;
+    const char *const *environment;
+    const char *input;
+    const char *user; // NULL: one without privileges
+    bool poster;      // ours: nothing but a connection is needed
+};
 
 // Both are there on every machine that has the packages; the second one always.
 static const char *const plain_users[] = {"ha-manager", "nobody"};
@@ -67,31 +90,74 @@ static int streams_set(const char *input, int output_fd, struct error *err)
     return 0;
 }
 
-// Returns only when it could not.
-static int program_become(const char *const *argv, const char *const *environment, const char *user,
-                          struct error *err)
+// Never more than what it has.
+static int limit_lower(__rlimit_resource_t resource, rlim_t value)
 {
-    int r = user_become(user, err);
+    struct rlimit limit;
+    if (getrlimit(resource, &limit) < 0) {
+        return -errno;
+    }
+    limit.rlim_max = value < limit.rlim_max ? value : limit.rlim_max;
+    limit.rlim_cur = limit.rlim_max;
+    return setrlimit(resource, &limit) < 0 ? -errno : 0;
+}
+
+static int limits_set(bool poster, struct error *err)
+{
+    int r = limit_lower(RLIMIT_CORE, 0);
+    r = r < 0 ? r : limit_lower(RLIMIT_CPU, NOTIFY_TIMEOUT_MS / 1000);
+    if (!poster) {
+        r = r < 0 ? r : limit_lower(RLIMIT_DATA, PROGRAM_MEMORY_MIB * MEBIBYTE);
+    } else {
+        // A sanitizer's shadow of the memory counts as memory.
+        r = r < 0 || HA_SANITIZED ? r : limit_lower(RLIMIT_DATA, POSTER_MEMORY_MIB * MEBIBYTE);
+        r = r < 0 ? r : limit_lower(RLIMIT_NOFILE, POSTER_FILES_MAX);
+        r = r < 0 ? r : limit_lower(RLIMIT_FSIZE, 0);
+    }
+    return r < 0 ? error_set_errno(err, r, "cannot set the limits") : 0;
+}
+
+// Returns only when it could not.
+static int program_become(const struct delivery *delivery, int output_fd, struct error *err)
+{
+    pid_t parent = getppid();
+    int r = streams_set(delivery->input, output_fd, err);
+    r = r < 0 ? r : user_become(delivery->user, err);
+    r = r < 0 ? r : limits_set(delivery->poster, err); // last: what is left needs no memory
     if (r < 0) {
         return r;
     }
-    // Who runs must not outlive us; becoming another user took that back.
-    if (prctl(PR_SET_PDEATHSIG, SIGKILL) < 0 || chdir("/") < 0) {
+    // Who runs must not outlive us; becoming another user took that back. Mail programs may need
+    // the group that their file gives them.
+    if (prctl(PR_SET_PDEATHSIG, SIGKILL) < 0 || chdir("/") < 0 ||
+        (delivery->poster && prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0)) {
         return error_set_errno(err, -errno, "cannot prepare the process");
     }
-    (void)execve(argv[0], (char *const *)(uintptr_t)argv, (char *const *)(uintptr_t)environment);
-    return error_set_errno(err, -errno, "cannot run '%s'", argv[0]);
+    if (getppid() != parent) {
+        return error_set(err, -ESRCH, "who sends it has ended");
+    }
+    (void)execve(delivery->argv[0], (char *const *)(uintptr_t)delivery->argv,
+                 (char *const *)(uintptr_t)delivery->environment);
+    return error_set_errno(err, -errno, "cannot run '%s'", delivery->argv[0]);
+}
+
+// The program that is there, or another one in tests.
+static const char *program_path(const char *variable, const char *usual)
+{
+    const char *moved = secure_getenv(variable);
+    return moved != NULL ? moved : usual;
 }
 
 static int mail_send(struct arena *arena, const struct notify_job *job, int output_fd,
                      struct error *err)
 {
     static const char *const environment[] = {PATH_VALUE, NULL};
-    const char *moved = secure_getenv(SENDMAIL_NAME);
-    const char *const argv[] = {moved != NULL ? moved : SENDMAIL, "-t", "-i", NULL};
-    int r = streams_set(notify_mail(arena, job->target, job->node, job->entries, job->count),
-                        output_fd, err);
-    return r < 0 ? r : program_become(argv, environment, NULL, err);
+    const char *const argv[] = {program_path(SENDMAIL_NAME, SENDMAIL), "-t", "-i", NULL};
+    const struct delivery delivery = {
+        .argv = argv,
+        .environment = environment,
+        .input = notify_mail(arena, job->target, job->node, job->entries, job->count)};
+    return program_become(&delivery, output_fd, err);
 }
 
 static int program_send(struct arena *arena, const struct notify_job *job, int output_fd,
@@ -107,24 +173,28 @@ static int program_send(struct arena *arena, const struct notify_job *job, int o
     memcpy(environment, own, count * sizeof(*own));
     environment[count] = PATH_VALUE;
     environment[count + 1] = arena_printf(arena, "HA_TARGET=%s", job->target->name);
-    int r = streams_set(notify_json(arena, job->node, job->entries[0]), output_fd, err);
-    return r < 0 ? r : program_become(argv, environment, job->target->user, err);
+    const struct delivery delivery = {.argv = argv,
+                                      .environment = environment,
+                                      .input = notify_json(arena, job->node, job->entries[0]),
+                                      .user = job->target->user};
+    return program_become(&delivery, output_fd, err);
 }
 
-static int webhook_send(struct arena *arena, const struct notify_job *job, struct error *err)
+static int webhook_send(struct arena *arena, const struct notify_job *job, int output_fd,
+                        struct error *err)
 {
+    static const char *const environment[] = {PATH_VALUE, NULL};
+    const char *const argv[] = {program_path(POSTER_NAME, POSTER), NULL};
     const struct webhook webhook = {.url = job->target->url,
                                     .cafile = job->target->cafile,
                                     .header = job->target->header,
                                     .secret = job->secret,
                                     .body = notify_json(arena, job->node, job->entries[0])};
-    int r = user_become(NULL, err);
-    // What it still has of its parent's memory is nobody's whose user it shares now.
-    if (r == 0 &&
-        (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0 || prctl(PR_SET_DUMPABLE, 0, 0, 0, 0) < 0)) {
-        r = error_set_errno(err, -errno, "cannot give up new privileges");
-    }
-    return r < 0 ? r : webhook_post(arena, &webhook, err);
+    const struct delivery delivery = {.argv = argv,
+                                      .environment = environment,
+                                      .input = webhook_job_format(arena, &webhook),
+                                      .poster = true};
+    return program_become(&delivery, output_fd, err);
 }
 
 int notify_send_run(void *userdata, int output_fd)
@@ -138,7 +208,7 @@ int notify_send_run(void *userdata, int output_fd)
         r = mail_send(arena, job, output_fd, &err);
         break;
     case NOTIFY_KIND_WEBHOOK:
-        r = webhook_send(arena, job, &err);
+        r = webhook_send(arena, job, output_fd, &err);
         break;
     case NOTIFY_KIND_EXEC:
         r = program_send(arena, job, output_fd, &err);

@@ -6,6 +6,7 @@
 #include <errno.h>
 #include <stddef.h>
 
+#include "api/notify/webhook_job.h"
 #include "common/base/arena.h"
 #include "common/base/error.h"
 #include "common/model/notify_config.h"

@@ -18,6 +18,7 @@ struct task_spec {
     const char *id;          // "100", or ""
     const char *const *argv; // NULL-terminated; the program's name without folder is one of ours
     const char *input;       // its standard input, for secrets; or NULL
+    const char *address;     // from where it is asked for, as the daemon knows; NULL: it does not
     // Instead of argv, and in METHOD_KIND_WORK only: what is to be done before the call is answered
     // (setting a request, say); what it writes to log_fd is the log.
     // 0, or -errno with words that become "TASK ERROR: …".

@@ -75,7 +75,8 @@ static void problem_tell(const struct task_registry *registry, const char *reaso
     event_emit(registry->events, event_text(arena, event, "reason", reason));
 }
 
-static void task_tell(const struct task_registry *registry, const char *upid, const char *status)
+static void task_tell(const struct task_registry *registry, const char *upid, const char *status,
+                      const char *address)
 {
     struct arena *arena CLEANUP(arena_freep) = arena_new();
     struct upid parsed;
@@ -88,6 +89,7 @@ static void task_tell(const struct task_registry *registry, const char *upid, co
     event_text(arena, event, "type", parsed.type);
     event_text(arena, event, "id", parsed.id);
     event_text(arena, event, "user", parsed.user);
+    event_text(arena, event, "address", address);
     event_emit(registry->events, event_text(arena, event, "status", status));
 }
 
@@ -148,7 +150,7 @@ static void task_end(struct task_registry *registry, const char *upid, const cha
         problem_tell(registry, err.text);
     }
     ended_put(registry, upid, now_s, status);
-    task_tell(registry, upid, status);
+    task_tell(registry, upid, status, NULL);
     if (ended_trim(registry, &err) < 0) {
         problem_tell(registry, err.text);
     }
@@ -395,7 +397,7 @@ int task_registry_start(struct task_registry *registry, struct arena *arena,
         running_free(task);
         return r;
     }
-    task_tell(registry, upid, NULL);
+    task_tell(registry, upid, NULL, spec->address);
     if (registry->changed != NULL) {
         registry->changed(registry->userdata);
     }

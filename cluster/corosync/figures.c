@@ -7,31 +7,26 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/epoll.h>
 
 #include "cluster/corosync/figures_reader.h"
 #include "common/base/alloc.h"
 #include "common/base/error.h"
-#include "common/host/companion.h"
 #include "common/host/host_clock.h"
-#include "common/host/ipc.h"
 #include "common/host/loop.h"
+#include "common/host/supervisor.h"
 
 enum {
     RESTART_MS = 500,
     // Corosync waits up to 30 s for a quorum device, unless it is configured otherwise.
     SILENT_MS = 60 * 1000,
-    STOP_MS = 100,
 };
 
 struct figures {
     struct figures_callbacks callbacks;
-    struct loop *loop;
     struct clock clock;
     uint32_t self;
-    struct companion companion;
-    struct ipc_stream *stream; // NULL: the process does not run
-    struct loop_source *io, *restart, *silent;
+    struct supervisor *supervisor;
+    struct loop_source *silent;
     uint64_t asked, answered; // numbers of requests
     unsigned orders;          // without outcome yet
     struct figures_answer answer;
@@ -39,27 +34,10 @@ struct figures {
     struct transport_node nodes[REPLICA_MEMBERS_MAX]; // pointing into the frames
 };
 
-static void process_end(struct figures *figures)
+static void process_ended(void *userdata)
 {
-    if (figures->stream == NULL) {
-        return;
-    }
-    loop_source_free(figures->io);
-    ipc_stream_free(figures->stream);
-    figures->stream = NULL;
-    (void)companion_stop(&figures->companion, STOP_MS); // however it ended
-}
-
-static void restart_later(struct figures *figures)
-{
+    struct figures *figures = userdata;
     loop_timer_clear(figures->silent);
-    loop_timer_set(figures->restart, clock_now_ms(&figures->clock) + RESTART_MS);
-}
-
-static void process_lose(struct figures *figures)
-{
-    process_end(figures);
-    restart_later(figures);
     if (figures->orders > 0) {
         figures->orders = 0;
         figures->callbacks.refused(figures->callbacks.userdata, FIGURES_RELOAD,
@@ -67,12 +45,10 @@ static void process_lose(struct figures *figures)
     }
 }
 
+// A process that does not read is noticed by what it does not answer.
 static void question_send(struct figures *figures, const struct figures_question *question)
 {
-    if (figures->stream != NULL) {
-        // A process that does not read is noticed by what it does not answer.
-        ignore_result(ipc_stream_send(figures->stream, question, sizeof(*question)));
-    }
+    supervisor_send(figures->supervisor, question, sizeof(*question));
 }
 
 // ---- What it answers.
@@ -127,8 +103,9 @@ static void reading_take(struct figures *figures, const struct figures_answer *a
     figures->callbacks.read(figures->callbacks.userdata, &reading);
 }
 
-static void answer_take(struct figures *figures, const char *frame, size_t size_bytes)
+static void answer_take(void *userdata, const char *frame, size_t size_bytes)
 {
+    struct figures *figures = userdata;
     struct figures_answer answer;
     assert(size_bytes >= sizeof(answer));
     memcpy(&answer, frame, sizeof(answer));
@@ -152,41 +129,17 @@ static void answer_take(struct figures *figures, const char *frame, size_t size_
     }
 }
 
-static void process_ready(void *userdata, uint32_t events)
-{
-    (void)events;
-    struct figures *figures = userdata;
-    const char *frame;
-    size_t size_bytes;
-    int r = ipc_stream_fill(figures->stream);
-    while (ipc_stream_next(figures->stream, &frame, &size_bytes, NULL) == 1) {
-        answer_take(figures, frame, size_bytes);
-    }
-    if (r < 0) {
-        process_lose(figures);
-    }
-}
-
 static void silent_due(void *userdata)
 {
     struct figures *figures = userdata;
-    process_lose(figures);
+    supervisor_restart(figures->supervisor);
 }
 
 // ---- Begin and end.
 
-static void process_begin(void *userdata)
+static void process_begun(void *userdata)
 {
     struct figures *figures = userdata;
-    if (companion_start("ha-clusterd-fig", figures_reader_main, &figures->self, &figures->companion,
-                        NULL) < 0) {
-        restart_later(figures);
-        return;
-    }
-    figures->stream = ipc_stream_new(figures->companion.fd);
-    figures->companion.fd = -1; // the stream's now
-    figures->io =
-        loop_add_io(figures->loop, ipc_stream_fd(figures->stream), EPOLLIN, process_ready, figures);
     if (figures->asked != figures->answered) {
         const struct figures_question question = {.kind = QUESTION_READ, .request = figures->asked};
         question_send(figures, &question);
@@ -199,12 +152,21 @@ struct figures *figures_new(struct loop *loop, uint32_t self,
 {
     struct figures *figures = alloc_zero(sizeof(*figures));
     figures->callbacks = *callbacks;
-    figures->loop = loop;
     figures->self = self;
     host_clock_init(&figures->clock);
-    figures->restart = loop_add_timer(loop, process_begin, figures);
     figures->silent = loop_add_timer(loop, silent_due, figures);
-    process_begin(figures);
+    figures->supervisor = supervisor_new(&(struct supervisor_spec){
+        .loop = loop,
+        .name = "ha-clusterd-fig",
+        .main = figures_reader_main,
+        .main_userdata = &figures->self,
+        .restart_ms = RESTART_MS,
+        .frame = answer_take,
+        .begun = process_begun,
+        .ended = process_ended,
+        .userdata = figures,
+    });
+    supervisor_start(figures->supervisor);
     return figures;
 }
 
@@ -213,8 +175,7 @@ void figures_free(struct figures *figures)
     if (figures == NULL) {
         return;
     }
-    process_end(figures);
-    loop_source_free(figures->restart);
+    supervisor_free(figures->supervisor);
     loop_source_free(figures->silent);
     free(figures);
 }
@@ -234,7 +195,7 @@ uint64_t figures_ask(struct figures *figures)
 static int order_send(struct figures *figures, const struct figures_question *question,
                       struct error *err)
 {
-    if (figures->stream == NULL) {
+    if (!supervisor_is_running(figures->supervisor)) {
         return error_set(err, -ENOTCONN, "Corosync cannot be asked just now: try again");
     }
     figures->orders++;

@@ -10,17 +10,15 @@
 #include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/epoll.h>
 
 #include "cluster/replica/replica.h"
 #include "cluster/transport.h"
 #include "common/base/alloc.h"
 #include "common/base/arena.h"
 #include "common/base/map.h"
-#include "common/host/companion.h"
 #include "common/host/host_clock.h"
 #include "common/host/ipc.h"
-#include "common/host/loop.h"
+#include "common/host/supervisor.h"
 #include "common/model/corosync_conf.h"
 
 enum {
@@ -29,7 +27,6 @@ enum {
     READ_MS = 5000,
     OLD_MS = 3 * READ_MS,
     RESTART_MS = 10000,
-    STOP_MS = 100,
 };
 
 // One link, as it goes from the process to the daemon.
@@ -158,7 +155,7 @@ static int reader_take(struct reader *reader)
 
 static int reader_main(int fd, void *userdata)
 {
-    (void)userdata; // all it needs comes through the socket
+    (void)userdata;
     struct reader reader = {.stream = ipc_stream_new(fd)};
     map_init(&reader.histories, free);
     int r = 0;
@@ -175,11 +172,8 @@ static int reader_main(int fd, void *userdata)
 // ---- The daemon's side.
 
 struct knet_links {
-    struct loop *loop;
     struct clock clock;
-    struct companion companion;
-    struct ipc_stream *stream; // NULL: the process does not run
-    struct loop_source *io, *restart;
+    struct supervisor *supervisor;
     uint32_t ids[REPLICA_MEMBERS_MAX];
     size_t ids_count;
     struct link_reading *readings;
@@ -187,30 +181,18 @@ struct knet_links {
     int64_t read_at_ms; // 0: never
 };
 
-static void links_end(struct knet_links *links)
+static void links_send(void *userdata)
 {
-    if (links->stream == NULL) {
-        return;
-    }
-    loop_source_free(links->io);
-    ipc_stream_free(links->stream);
-    links->stream = NULL;
-    (void)companion_stop(&links->companion, STOP_MS); // however it ended
-}
-
-static void links_send(struct knet_links *links)
-{
+    struct knet_links *links = userdata;
     uint32_t frame[REPLICA_MEMBERS_MAX + 1] = {0};
     memcpy(&frame[1], links->ids, links->ids_count * sizeof(*frame));
-    if (links->stream != NULL) {
-        // A process that does not read is noticed by what it does not tell.
-        ignore_result(
-            ipc_stream_send(links->stream, frame, (links->ids_count + 1) * sizeof(*frame)));
-    }
+    // A process that does not read is noticed by what it does not tell.
+    supervisor_send(links->supervisor, frame, (links->ids_count + 1) * sizeof(*frame));
 }
 
-static void links_take(struct knet_links *links, const char *frame, size_t size_bytes)
+static void links_take(void *userdata, const char *frame, size_t size_bytes)
 {
+    struct knet_links *links = userdata;
     assert(size_bytes >= sizeof(struct link_reading));
     size_t count = size_bytes / sizeof(struct link_reading) - 1;
     free(links->readings);
@@ -220,42 +202,20 @@ static void links_take(struct knet_links *links, const char *frame, size_t size_
     links->read_at_ms = clock_now_ms(&links->clock);
 }
 
-static void links_ready(void *userdata, uint32_t events)
-{
-    (void)events;
-    struct knet_links *links = userdata;
-    const char *frame;
-    size_t size_bytes;
-    int r = ipc_stream_fill(links->stream);
-    while (ipc_stream_next(links->stream, &frame, &size_bytes, NULL) == 1) {
-        links_take(links, frame, size_bytes);
-    }
-    if (r < 0) {
-        links_end(links);
-        loop_timer_set(links->restart, clock_now_ms(&links->clock) + RESTART_MS);
-    }
-}
-
-static void links_begin(void *userdata)
-{
-    struct knet_links *links = userdata;
-    if (companion_start("ha-clusterd-net", reader_main, NULL, &links->companion, NULL) < 0) {
-        loop_timer_set(links->restart, clock_now_ms(&links->clock) + RESTART_MS);
-        return;
-    }
-    links->stream = ipc_stream_new(links->companion.fd);
-    links->companion.fd = -1; // the stream's now
-    links->io = loop_add_io(links->loop, ipc_stream_fd(links->stream), EPOLLIN, links_ready, links);
-    links_send(links);
-}
-
 struct knet_links *knet_links_new(struct loop *loop)
 {
     struct knet_links *links = alloc_zero(sizeof(*links));
-    links->loop = loop;
     host_clock_init(&links->clock);
-    links->restart = loop_add_timer(loop, links_begin, links);
-    links_begin(links);
+    links->supervisor = supervisor_new(&(struct supervisor_spec){
+        .loop = loop,
+        .name = "ha-clusterd-net",
+        .main = reader_main, // all it needs comes through the socket
+        .restart_ms = RESTART_MS,
+        .frame = links_take,
+        .begun = links_send,
+        .userdata = links,
+    });
+    supervisor_start(links->supervisor);
     return links;
 }
 
@@ -264,8 +224,7 @@ void knet_links_free(struct knet_links *links)
     if (links == NULL) {
         return;
     }
-    links_end(links);
-    loop_source_free(links->restart);
+    supervisor_free(links->supervisor);
     free(links->readings);
     free(links);
 }

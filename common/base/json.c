@@ -156,6 +156,20 @@ int json_get_string_if(const struct json *object, const char *key, const char **
     return 0;
 }
 
+int json_get_object_if(const struct json *object, const char *key, const struct json **ret,
+                       struct error *err)
+{
+    const struct json *member = json_find(object, key);
+    if (member == NULL) {
+        return 0;
+    }
+    if (member->type != JSON_TYPE_OBJECT) {
+        return error_set(err, -EINVAL, "key '%s': expected an object", key);
+    }
+    *ret = member;
+    return 0;
+}
+
 int json_get_int_if(const struct json *object, const char *key, int64_t min, int64_t max,
                     int64_t *ret, struct error *err)
 {

@@ -44,6 +44,9 @@ struct json {
 // -EINVAL with position and reason. `size_bytes` counts the text without a NUL.
 int json_parse(struct arena *arena, const char *text, size_t size_bytes, struct json **ret_json,
                struct error *err) WARN_UNUSED;
+// The same for a document that has to be an object.
+int json_parse_object(struct arena *arena, const char *text, size_t size_bytes,
+                      struct json **ret_json, struct error *err) WARN_UNUSED;
 
 struct json *json_new_null(struct arena *arena) WARN_UNUSED;
 struct json *json_new_bool(struct arena *arena, bool value) WARN_UNUSED;
@@ -81,6 +84,8 @@ int json_get_double_if(const struct json *object, const char *key, double *ret,
                        struct error *err) WARN_UNUSED;
 int json_get_bool_if(const struct json *object, const char *key, bool *ret,
                      struct error *err) WARN_UNUSED;
+int json_get_object_if(const struct json *object, const char *key, const struct json **ret,
+                       struct error *err) WARN_UNUSED;
 
 enum json_style { JSON_STYLE_COMPACT, JSON_STYLE_PRETTY };
 void json_format(const struct json *json, enum json_style style, struct strbuf *out);

@@ -364,3 +364,18 @@ int json_parse(struct arena *arena, const char *text, size_t size_bytes, struct 
     json_tokener_free(tokener);
     return r;
 }
+
+int json_parse_object(struct arena *arena, const char *text, size_t size_bytes,
+                      struct json **ret_json, struct error *err)
+{
+    struct json *json = NULL;
+    int r = json_parse(arena, text, size_bytes, &json, err);
+    if (r < 0) {
+        return r;
+    }
+    if (json->type != JSON_TYPE_OBJECT) {
+        return error_set(err, -EINVAL, "expected an object");
+    }
+    *ret_json = json;
+    return 0;
+}

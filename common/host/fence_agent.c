@@ -24,6 +24,7 @@
 #include "common/base/strbuf.h"
 #include "common/host/file.h"
 #include "common/host/host_clock.h"
+#include "common/host/process.h"
 #include "common/model/fence_config.h"
 #include "common/model/fence_metadata.h"
 #include "common/port/clock.h"
@@ -144,17 +145,8 @@ NORETURN static void child_exec(const char *path)
 
 NORETURN static void child_run(const struct run *run, pid_t parent, int output_fd)
 {
-    if (prctl(PR_SET_PDEATHSIG, SIGKILL) < 0 || getppid() != parent) {
-        _exit(EXIT_NOT_STARTED); // the parent died before it could be tied to it
-    }
-    struct sigaction standard = {.sa_handler = SIG_DFL};
-    for (int signo = 1; signo < NSIG; signo++) {
-        (void)sigaction(signo, &standard, NULL); // SIGKILL and SIGSTOP refuse
-    }
-    sigset_t none;
-    sigemptyset(&none);
     // A session of its own: no terminal on which a program could ask for a password.
-    if (sigprocmask(SIG_SETMASK, &none, NULL) < 0 || setsid() < 0) {
+    if (!process_child_begin(parent) || setsid() < 0) {
         _exit(EXIT_NOT_STARTED);
     }
     int errors_fd = run->keep_errors ? output_fd : open("/dev/null", O_WRONLY | O_CLOEXEC);

@@ -111,18 +111,12 @@ void fence_trial_run(struct arena *arena, const struct fence_device *device,
 static int key_read(struct store *store, struct arena *arena, const char *key,
                     struct store_entry *ret, struct error *err)
 {
-    struct store_entries entries;
-    int r = store_read(store, key, 0, arena, &entries, err);
+    const struct store_entry *entry = NULL;
+    int r = store_read_key(store, key, arena, &entry, err);
     if (r < 0) {
         return r;
     }
-    *ret = (struct store_entry){.key = key, .version = STORE_ABSENT};
-    for (size_t i = 0; i < entries.count; i++) {
-        if (strcmp(entries.entries[i].key, key) == 0) {
-            *ret = entries.entries[i];
-            return 0;
-        }
-    }
+    *ret = entry != NULL ? *entry : (struct store_entry){.key = key, .version = STORE_ABSENT};
     return 0;
 }
 

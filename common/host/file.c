@@ -2,6 +2,7 @@
 // Reading and writing small files. What is in them is decided elsewhere.
 #include "common/host/file.h"
 
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <stdbool.h>
@@ -163,4 +164,16 @@ int file_make_directory(const char *path, mode_t mode, struct error *err)
         return error_set(err, -ENOTDIR, "'%s' is not a directory", path);
     }
     return 0;
+}
+
+int file_try_directory(const char *path)
+{
+    DIR *directory = opendir(path);
+    if (directory == NULL) {
+        return -errno;
+    }
+    errno = 0;
+    int r = readdir(directory) == NULL ? -errno : 0; // 0 also at its end
+    (void)closedir(directory);                       // was only read
+    return r;
 }

@@ -36,3 +36,7 @@ int file_write_value(const char *path, const char *text, struct error *err) WARN
 
 // Makes the directory when it is missing; -errno with words.
 int file_make_directory(const char *path, mode_t mode, struct error *err) WARN_UNUSED;
+
+// Reads something of the directory, to see that it can be: 0 or -errno. Hangs as long as what is
+// behind it does.
+int file_try_directory(const char *path) WARN_UNUSED;

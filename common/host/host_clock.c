@@ -35,6 +35,14 @@ void host_clock_init(struct clock *clock)
     clock->ops = &host_clock_ops;
 }
 
+int64_t host_clock_us(void)
+{
+    struct timespec now;
+    int r = clock_gettime(CLOCK_MONOTONIC, &now);
+    assert(r == 0);
+    return (int64_t)now.tv_sec * 1000000 + now.tv_nsec / 1000;
+}
+
 void host_sleep_ms(int64_t ms)
 {
     struct timespec time = {.tv_sec = ms / 1000, .tv_nsec = ms % 1000 * 1000000};

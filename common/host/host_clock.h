@@ -9,5 +9,9 @@
 
 void host_clock_init(struct clock *clock);
 
+// For how long something takes: microseconds of a clock that begins anywhere, never goes back and
+// stands still while the machine sleeps.
+int64_t host_clock_us(void) WARN_UNUSED;
+
 // Waits in a tool or a worker, never in a daemon's loop. A signal may end it early.
 void host_sleep_ms(int64_t ms);

@@ -25,8 +25,8 @@ static const char *facts_file(struct arena *arena, const char *path)
     return file_read(arena, path, FACTS_FILE_MAX, &text, &size, NULL) == 0 ? text : "";
 }
 
-// "Name:   123 kB" of the line that begins with the name; 0 when there is none.
-static int64_t facts_kib(struct arena *arena, const char *text, const char *name)
+// "Name:   123 kB" of the line that begins with the name: 0, or -EINVAL when there is none.
+static int facts_find_kib(struct arena *arena, const char *text, const char *name, int64_t *ret)
 {
     size_t length = strlen(name);
     for (const char *line = text; *line != '\0';) {
@@ -35,13 +35,22 @@ static int64_t facts_kib(struct arena *arena, const char *text, const char *name
             struct parse_words words =
                 parse_list(arena, arena_memdup(arena, line + length + 1, size - length - 1));
             int64_t kib = 0;
-            bool found =
-                words.count > 0 && parse_int64(words.words[0], 0, INT64_MAX / FACTS_KIB, &kib) == 0;
-            return found ? kib * FACTS_KIB : 0;
+            if (words.count == 0 ||
+                parse_int64(words.words[0], 0, INT64_MAX / FACTS_KIB, &kib) < 0) {
+                return -EINVAL;
+            }
+            *ret = kib * FACTS_KIB;
+            return 0;
         }
         line += size + (line[size] == '\n' ? 1 : 0);
     }
-    return 0;
+    return -EINVAL;
+}
+
+static int64_t facts_kib(struct arena *arena, const char *text, const char *name)
+{
+    int64_t bytes = 0;
+    return facts_find_kib(arena, text, name, &bytes) == 0 ? bytes : 0;
 }
 
 void machine_facts_parse_meminfo(struct arena *arena, const char *text, struct machine_facts *ret)
@@ -51,6 +60,29 @@ void machine_facts_parse_meminfo(struct arena *arena, const char *text, struct m
     ret->mem_available_bytes = facts_kib(arena, text, "MemAvailable");
     ret->swap_total_bytes = facts_kib(arena, text, "SwapTotal");
     ret->swap_free_bytes = facts_kib(arena, text, "SwapFree");
+}
+
+int machine_memory_parse(const char *text, int64_t *ret_total_bytes, int64_t *ret_available_bytes)
+{
+    struct arena *arena CLEANUP(arena_freep) = arena_new();
+    int64_t total = 0;
+    int64_t available = 0;
+    if (facts_find_kib(arena, text, "MemTotal", &total) < 0 ||
+        facts_find_kib(arena, text, "MemAvailable", &available) < 0 || available > total) {
+        return -EINVAL;
+    }
+    *ret_total_bytes = total;
+    *ret_available_bytes = available;
+    return 0;
+}
+
+int machine_memory_read(int64_t *ret_total_bytes, int64_t *ret_available_bytes, struct error *err)
+{
+    struct arena *arena CLEANUP(arena_freep) = arena_new();
+    const char *text = facts_file(arena, "/proc/meminfo");
+    return machine_memory_parse(text, ret_total_bytes, ret_available_bytes) < 0
+               ? error_set(err, -EIO, "cannot read /proc/meminfo")
+               : 0;
 }
 
 // The text behind the colon of a line "key : value" whose key is this one, or NULL.

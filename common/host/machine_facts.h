@@ -35,6 +35,13 @@ int machine_folder_size(const char *path, int64_t *ret_total_bytes,
 void machine_facts_parse_meminfo(struct arena *arena, const char *text, struct machine_facts *ret);
 void machine_facts_parse_cpuinfo(struct arena *arena, const char *text, struct machine_facts *ret);
 
+// The memory of the machine, and what of it programs can still have. From the text of
+// /proc/meminfo; pure. -EINVAL.
+int machine_memory_parse(const char *text, int64_t *ret_total_bytes,
+                         int64_t *ret_available_bytes) WARN_UNUSED;
+int machine_memory_read(int64_t *ret_total_bytes, int64_t *ret_available_bytes,
+                        struct error *err) WARN_UNUSED;
+
 // Ticks of all processors since the start: working, waiting for disks, all.
 struct machine_ticks {
     int64_t busy, wait, total;

@@ -162,12 +162,10 @@ void process_limit(struct process *process, struct clock *clock, int64_t timeout
     }
 }
 
-// In the child, between fork and its work. Only what is needed is done, and failures end the child.
-static void child_prepare(const struct process_spec *spec, pid_t parent, int output_fd,
-                          int input_fd)
+bool process_child_begin(pid_t parent)
 {
     if (prctl(PR_SET_PDEATHSIG, SIGKILL) < 0 || getppid() != parent) {
-        _exit(EXIT_NOT_STARTED); // the parent died before it could be tied to it
+        return false; // it died before this could be tied to it
     }
     struct sigaction standard = {.sa_handler = SIG_DFL};
     for (int signo = 1; signo < NSIG; signo++) {
@@ -175,7 +173,14 @@ static void child_prepare(const struct process_spec *spec, pid_t parent, int out
     }
     sigset_t none;
     sigemptyset(&none);
-    if (sigprocmask(SIG_SETMASK, &none, NULL) < 0 || setpgid(0, 0) < 0) {
+    return sigprocmask(SIG_SETMASK, &none, NULL) == 0;
+}
+
+// In the child, between fork and its work. Only what is needed is done, and failures end the child.
+static void child_prepare(const struct process_spec *spec, pid_t parent, int output_fd,
+                          int input_fd)
+{
+    if (!process_child_begin(parent) || setpgid(0, 0) < 0) {
         _exit(EXIT_NOT_STARTED);
     }
     // In the group first: from here on all it starts can be found.

@@ -58,4 +58,7 @@ void process_kill(struct process *process);
 // Kills only the child itself, without waiting for anything: what it started is the caller's matter
 // from now on, who ends the group elsewhere.
 void process_kill_alone(struct process *process);
+// In a process just forked, before all else: from now on it dies with its parent, and handles and
+// blocks no signal. False: the parent is dead already.
+bool process_child_begin(pid_t parent) WARN_UNUSED;
 pid_t process_pid(const struct process *process) WARN_UNUSED;

@@ -5,6 +5,8 @@
 #include <stdlib.h>
 
 #include "common/base/alloc.h"
+#include "common/host/host_clock.h"
+#include "common/host/latency_page.h"
 #include "common/host/loop.h"
 
 struct rounds {
@@ -13,6 +15,7 @@ struct rounds {
     struct loop_source *timer;
     rounds_run run;
     void *userdata;
+    struct latency_page *page; // NULL: nobody counts
 };
 
 // The timer calls it directly: a flood of changes, which the idle source would wait for, cannot
@@ -21,7 +24,10 @@ static void rounds_fired(void *userdata)
 {
     struct rounds *rounds = userdata;
     int64_t wake_ms;
-    if (rounds->run(rounds->userdata, &wake_ms)) {
+    int64_t begin_us = host_clock_us();
+    bool goes_on = rounds->run(rounds->userdata, &wake_ms);
+    latency_page_add(rounds->page, LATENCY_KIND_ROUND, host_clock_us() - begin_us, 0);
+    if (goes_on) {
         loop_timer_set(rounds->timer, wake_ms);
     } else {
         loop_timer_clear(rounds->timer);
@@ -53,6 +59,11 @@ void rounds_free(struct rounds *rounds)
 void rounds_freep(struct rounds **rounds)
 {
     rounds_free(*rounds);
+}
+
+void rounds_count(struct rounds *rounds, struct latency_page *page)
+{
+    rounds->page = page;
 }
 
 void rounds_request(struct rounds *rounds)

@@ -9,6 +9,7 @@
 #include "common/base/macros.h"
 
 struct clock;
+struct latency_page;
 struct loop;
 struct rounds;
 
@@ -19,5 +20,7 @@ typedef bool (*rounds_run)(void *userdata, int64_t *ret_wake_ms);
 struct rounds *rounds_new(struct loop *loop, rounds_run run, void *userdata) WARN_UNUSED;
 void rounds_free(struct rounds *rounds);
 void rounds_freep(struct rounds **rounds);
+// From now on each round is counted there. Borrowed.
+void rounds_count(struct rounds *rounds, struct latency_page *page);
 // Something changed: a round runs once all that is pending now has been dealt with.
 void rounds_request(struct rounds *rounds);

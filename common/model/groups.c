@@ -2,6 +2,7 @@
 // Groups as text and structs, and as rules.
 #include "common/model/groups.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
@@ -100,18 +101,13 @@ int group_set_parse(struct arena *arena, const char *text, size_t size_bytes,
     }
     struct group_set set = {.digest = file.digest};
     map_init_arena(&set.groups, arena);
-    // At most one warning for each line of the file, and one more for each section.
-    size_t warnings_max = file.warnings_count + file.count;
-    for (size_t i = 0; i < file.count; i++) {
-        warnings_max += file.sections[i].count;
-    }
-    set.warnings = arena_array_of(arena, const char *, warnings_max);
-    for (size_t i = 0; i < file.warnings_count; i++) {
-        set.warnings[set.warnings_count++] = file.warnings[i];
-    }
+    size_t warnings_max;
+    set.warnings = section_file_warnings(arena, &file, &warnings_max);
+    set.warnings_count = file.warnings_count;
     for (size_t i = 0; i < file.count; i++) {
         group_set_read_section(arena, &set, &file.sections[i]);
     }
+    assert(set.warnings_count <= warnings_max);
     *ret_set = set;
     return 0;
 }

@@ -33,12 +33,10 @@ struct guest *guest_clone(struct arena *arena, const struct guest *guest)
 static int guest_read_config(struct arena *arena, const struct json *json, struct map *config,
                              struct error *err)
 {
-    const struct json *members = json_find(json, "config");
-    if (members == NULL) {
-        return 0;
-    }
-    if (members->type != JSON_TYPE_OBJECT) {
-        return error_set(err, -EINVAL, "key 'config': expected an object");
+    const struct json *members = NULL;
+    int r = json_get_object_if(json, "config", &members, err);
+    if (r < 0 || members == NULL) {
+        return r;
     }
     json_each (e, members) {
         const struct json *value = e->value;

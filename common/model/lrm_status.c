@@ -60,16 +60,14 @@ static int lrm_read_result(struct arena *arena, const char *uid, const struct js
 static int lrm_read_results(struct arena *arena, const struct json *json, struct lrm_status *status,
                             struct error *err)
 {
-    const struct json *results = json_find(json, "results");
-    if (results == NULL) {
-        return 0;
-    }
-    if (results->type != JSON_TYPE_OBJECT) {
-        return error_set(err, -EINVAL, "key 'results': expected an object");
+    const struct json *results = NULL;
+    int r = json_get_object_if(json, "results", &results, err);
+    if (r < 0 || results == NULL) {
+        return r;
     }
     json_each (e, results) {
         struct lrm_result *result = NULL;
-        int r = lrm_read_result(arena, e->key, e->value, &result, err);
+        r = lrm_read_result(arena, e->key, e->value, &result, err);
         if (r < 0) {
             return error_prefix(err, "key 'results': '%s'", e->key);
         }
@@ -82,12 +80,9 @@ int lrm_status_parse(struct arena *arena, const char *text, size_t size_bytes,
                      struct lrm_status **ret, struct error *err)
 {
     struct json *json = NULL;
-    int r = json_parse(arena, text, size_bytes, &json, err);
+    int r = json_parse_object(arena, text, size_bytes, &json, err);
     if (r < 0) {
         return r;
-    }
-    if (json->type != JSON_TYPE_OBJECT) {
-        return error_set(err, -EINVAL, "expected an object");
     }
     struct lrm_status *status = lrm_status_new(arena);
     const char *state = NULL;

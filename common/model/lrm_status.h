@@ -64,6 +64,7 @@ struct lrm_status {
     enum lrm_state state;
     enum lrm_mode mode;
     int64_t timestamp_s; // wall clock, for display only
+    uint64_t version;    // not in the document: when it was written, where the reader noted that
     // uid → struct lrm_result *: those that stand in the document itself. LRMs write none there;
     // documents made by hand may have some, and tools show results so.
     struct map results;

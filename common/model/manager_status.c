@@ -29,12 +29,10 @@ struct manager_status *manager_status_new(struct arena *arena)
 static int manager_read_nodes(struct arena *arena, const struct json *json,
                               struct manager_status *status, struct error *err)
 {
-    const struct json *nodes = json_find(json, "node_status");
-    if (nodes == NULL) {
-        return 0;
-    }
-    if (nodes->type != JSON_TYPE_OBJECT) {
-        return error_set(err, -EINVAL, "key 'node_status': expected an object");
+    const struct json *nodes = NULL;
+    int r = json_get_object_if(json, "node_status", &nodes, err);
+    if (r < 0 || nodes == NULL) {
+        return r;
     }
     json_each (e, nodes) {
         const struct json *value = e->value;
@@ -54,12 +52,10 @@ static int manager_read_nodes(struct arena *arena, const struct json *json,
 static int manager_read_requests(struct arena *arena, const struct json *json,
                                  struct manager_status *status, struct error *err)
 {
-    const struct json *requests = json_find(json, "node_request");
-    if (requests == NULL) {
-        return 0;
-    }
-    if (requests->type != JSON_TYPE_OBJECT) {
-        return error_set(err, -EINVAL, "key 'node_request': expected an object");
+    const struct json *requests = NULL;
+    int r = json_get_object_if(json, "node_request", &requests, err);
+    if (r < 0 || requests == NULL) {
+        return r;
     }
     json_each (e, requests) {
         const struct json *request = e->value;
@@ -67,7 +63,7 @@ static int manager_read_requests(struct arena *arena, const struct json *json,
         if (request->type != JSON_TYPE_OBJECT || node_name_check(e->key, NULL) < 0) {
             return error_set(err, -EINVAL, "key 'node_request': expected objects by node name");
         }
-        int r = json_get_bool_if(request, "maintenance", &maintenance, err);
+        r = json_get_bool_if(request, "maintenance", &maintenance, err);
         if (r < 0) {
             return error_prefix(err, "key 'node_request': node '%s'", e->key);
         }
@@ -89,12 +85,10 @@ static int manager_read_requests(struct arena *arena, const struct json *json,
 static int manager_read_fences(const struct json *json, struct manager_status *status,
                                struct error *err)
 {
-    const struct json *fences = json_find(json, "last_fence");
-    if (fences == NULL) {
-        return 0;
-    }
-    if (fences->type != JSON_TYPE_OBJECT) {
-        return error_set(err, -EINVAL, "key 'last_fence': expected an object");
+    const struct json *fences = NULL;
+    int r = json_get_object_if(json, "last_fence", &fences, err);
+    if (r < 0 || fences == NULL) {
+        return r;
     }
     json_each (e, fences) {
         struct manager_node *node = map_find(&status->nodes, e->key);
@@ -113,17 +107,15 @@ static int manager_read_fences(const struct json *json, struct manager_status *s
 static int manager_read_holds(const struct json *json, struct manager_status *status,
                               struct error *err)
 {
-    const struct json *holds = json_find(json, "held_off");
-    if (holds == NULL) {
-        return 0;
-    }
-    if (holds->type != JSON_TYPE_OBJECT) {
-        return error_set(err, -EINVAL, "key 'held_off': expected an object");
+    const struct json *holds = NULL;
+    int r = json_get_object_if(json, "held_off", &holds, err);
+    if (r < 0 || holds == NULL) {
+        return r;
     }
     json_each (e, holds) {
         struct manager_node *node = map_find(&status->nodes, e->key);
         int64_t until_s = 0;
-        int r = json_get_int(holds, e->key, 0, INT64_MAX, &until_s, err);
+        r = json_get_int(holds, e->key, 0, INT64_MAX, &until_s, err);
         if (r < 0) {
             return error_prefix(err, "key 'held_off'");
         }
@@ -137,12 +129,10 @@ static int manager_read_holds(const struct json *json, struct manager_status *st
 static int manager_read_disarm(const struct json *json, struct manager_status *status,
                                struct error *err)
 {
-    const struct json *disarm = json_find(json, "disarm");
-    if (disarm == NULL) {
-        return 0;
-    }
-    if (disarm->type != JSON_TYPE_OBJECT) {
-        return error_set(err, -EINVAL, "key 'disarm': expected an object");
+    const struct json *disarm = NULL;
+    int r = json_get_object_if(json, "disarm", &disarm, err);
+    if (r < 0 || disarm == NULL) {
+        return r;
     }
     const char *mode = json_find_string(disarm, "mode");
     const char *state = json_find_string(disarm, "state");
@@ -161,12 +151,9 @@ int manager_status_parse(struct arena *arena, const char *text, size_t size_byte
                          struct manager_status **ret, struct error *err)
 {
     struct json *json = NULL;
-    int r = json_parse(arena, text, size_bytes, &json, err);
+    int r = json_parse_object(arena, text, size_bytes, &json, err);
     if (r < 0) {
         return r;
-    }
-    if (json->type != JSON_TYPE_OBJECT) {
-        return error_set(err, -EINVAL, "expected an object");
     }
     struct manager_status *status = manager_status_new(arena);
     int64_t term = 0;

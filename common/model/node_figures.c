@@ -13,6 +13,7 @@ static const double NEAR_CPU = 0.02;       // of all processors
 static const int64_t NEAR_PART = 64;       // of the maximum
 static const double NEAR_GUEST_CPU = 0.05; // cores
 static const int64_t NEAR_START_S = 2;     // it is computed from two clocks
+static const int64_t NEAR_TRAFFIC = 1024 * 1024;
 
 struct node_figures *node_figures_new(struct arena *arena)
 {
@@ -41,19 +42,21 @@ static int figures_read_cpu(const struct json *json, const char *key, double *re
 static int figures_read_guests(struct arena *arena, const struct json *json,
                                struct node_figures *figures, struct error *err)
 {
-    const struct json *guests = json_find(json, "guests");
-    if (guests == NULL) {
-        return 0;
-    }
-    if (guests->type != JSON_TYPE_OBJECT) {
-        return error_set(err, -EINVAL, "key 'guests': expected an object");
+    const struct json *guests = NULL;
+    int r = json_get_object_if(json, "guests", &guests, err);
+    if (r < 0 || guests == NULL) {
+        return r;
     }
     json_each (e, guests) {
         struct guest_figures *guest = arena_new_of(arena, struct guest_figures);
-        int r = figures_read_cpu(e->value, "cpu", &guest->cpu, err);
+        r = figures_read_cpu(e->value, "cpu", &guest->cpu, err);
         if (r < 0 || (r = figures_read(e->value, "mem", &guest->mem_bytes, err)) < 0 ||
             (r = figures_read(e->value, "start", &guest->start_s, err)) < 0 ||
-            (r = figures_read(e->value, "pid", &guest->pid, err)) < 0) {
+            (r = figures_read(e->value, "pid", &guest->pid, err)) < 0 ||
+            (r = figures_read(e->value, "read", &guest->read_bytes, err)) < 0 ||
+            (r = figures_read(e->value, "write", &guest->write_bytes, err)) < 0 ||
+            (r = figures_read(e->value, "in", &guest->in_bytes, err)) < 0 ||
+            (r = figures_read(e->value, "out", &guest->out_bytes, err)) < 0) {
             return error_prefix(err, "guest '%s'", e->key);
         }
         map_put(&figures->guests, e->key, guest);
@@ -82,10 +85,7 @@ int node_figures_parse(struct arena *arena, const char *text, size_t size_bytes,
         {"local", &figures->local_bytes},
         {"maxlocal", &figures->local_max_bytes},
     };
-    int r = json_parse(arena, text, size_bytes, &json, err);
-    if (r == 0 && json->type != JSON_TYPE_OBJECT) {
-        r = error_set(err, -EINVAL, "expected an object");
-    }
+    int r = json_parse_object(arena, text, size_bytes, &json, err);
     for (size_t i = 0; r == 0 && i < ARRAY_SIZE(rows); i++) {
         r = figures_read(json, rows[i].key, rows[i].value, err);
     }
@@ -128,6 +128,10 @@ char *node_figures_format(struct arena *arena, const struct node_figures *figure
         json_put_int(item, "mem", guest->mem_bytes);
         json_put_int(item, "start", guest->start_s);
         json_put_int(item, "pid", guest->pid);
+        json_put_int(item, "read", guest->read_bytes);
+        json_put_int(item, "write", guest->write_bytes);
+        json_put_int(item, "in", guest->in_bytes);
+        json_put_int(item, "out", guest->out_bytes);
         json_put(guests, e->key, item);
     }
     json_put(json, "guests", guests);
@@ -142,6 +146,14 @@ static bool figures_near(int64_t a, int64_t b, int64_t slack)
 static bool figures_near_cpu(double a, double b, double slack)
 {
     return a - b <= slack && b - a <= slack;
+}
+
+static bool figures_near_traffic(const struct guest_figures *a, const struct guest_figures *b)
+{
+    return figures_near(a->read_bytes, b->read_bytes, NEAR_TRAFFIC) &&
+           figures_near(a->write_bytes, b->write_bytes, NEAR_TRAFFIC) &&
+           figures_near(a->in_bytes, b->in_bytes, NEAR_TRAFFIC) &&
+           figures_near(a->out_bytes, b->out_bytes, NEAR_TRAFFIC);
 }
 
 bool node_figures_is_near(const struct node_figures *a, const struct node_figures *b)
@@ -161,6 +173,7 @@ bool node_figures_is_near(const struct node_figures *a, const struct node_figure
         if (other == NULL || one->pid != other->pid ||
             !figures_near(one->start_s, other->start_s, NEAR_START_S) ||
             !figures_near_cpu(one->cpu, other->cpu, NEAR_GUEST_CPU) ||
+            !figures_near_traffic(one, other) ||
             !figures_near(one->mem_bytes, other->mem_bytes, a->mem_max_bytes / NEAR_PART)) {
             return false;
         }

@@ -18,6 +18,8 @@ struct guest_figures {
     int64_t mem_bytes;
     int64_t start_s; // wall clock; 0: not known
     int64_t pid;     // of its first process, on its node; 0: not known
+    // Since its start there; of networks as the guest sees them.
+    int64_t read_bytes, write_bytes, in_bytes, out_bytes;
 };
 
 struct node_figures {
@@ -34,10 +36,11 @@ struct node_figures {
 
 struct node_figures *node_figures_new(struct arena *arena) WARN_UNUSED;
 // {"at":…,"boot":…,"cpu":…,"wait":…,"cpus":…,"mem":…,"maxmem":…,"swap":…,"maxswap":…,"disk":…,"maxdisk":…,"local":…,"maxlocal":…,
-// "guests":{"<sid>":{"cpu":…,"mem":…,"start":…,"pid":…}}}; -EINVAL names the key.
+// "guests":{"<sid>":{"cpu":…,"mem":…,"start":…,"pid":…,"read":…,"write":…,"in":…,"out":…}}};
+// -EINVAL names the key.
 int node_figures_parse(struct arena *arena, const char *text, size_t size_bytes,
                        struct node_figures **ret, struct error *err) WARN_UNUSED;
 char *node_figures_format(struct arena *arena, const struct node_figures *figures) WARN_UNUSED;
 // Whether they differ so little that nobody needs to be told: the same guests, and all within some
-// percent.
+// percent, and little that was read, written, received or sent meanwhile.
 bool node_figures_is_near(const struct node_figures *a, const struct node_figures *b) WARN_UNUSED;

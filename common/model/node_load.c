@@ -35,16 +35,14 @@ static int node_load_figure(const struct json *json, const char *key, double *re
 static int node_load_guests(struct arena *arena, const struct json *json, struct node_load *load,
                             struct error *err)
 {
-    const struct json *guests = json_find(json, "guests");
-    if (guests == NULL) {
-        return 0;
-    }
-    if (guests->type != JSON_TYPE_OBJECT) {
-        return error_set(err, -EINVAL, "key 'guests': expected an object");
+    const struct json *guests = NULL;
+    int r = json_get_object_if(json, "guests", &guests, err);
+    if (r < 0 || guests == NULL) {
+        return r;
     }
     json_each (e, guests) {
         struct guest_load *guest = arena_new_of(arena, struct guest_load);
-        int r = sid_check(e->key, err);
+        r = sid_check(e->key, err);
         if (r < 0 || (r = node_load_figure(e->value, "cpu", &guest->cpu, err)) < 0 ||
             (r = node_load_figure(e->value, "mem", &guest->mem, err)) < 0) {
             return error_prefix(err, "key 'guests': '%s'", e->key);
@@ -58,12 +56,9 @@ int node_load_parse(struct arena *arena, const char *text, size_t size_bytes,
                     struct node_load **ret, struct error *err)
 {
     struct json *json = NULL;
-    int r = json_parse(arena, text, size_bytes, &json, err);
+    int r = json_parse_object(arena, text, size_bytes, &json, err);
     if (r < 0) {
         return r;
-    }
-    if (json->type != JSON_TYPE_OBJECT) {
-        return error_set(err, -EINVAL, "expected an object");
     }
     struct node_load *load = node_load_new(arena);
     load->measured = json_find(json, "cpu") != NULL;

@@ -163,7 +163,7 @@ static int resource_set_probe(struct arena *arena, struct resource *resource, co
     if (probe_parse(arena, value, &probe, err) < 0) {
         return error_prefix(err, "key 'probe'");
     }
-    if (probe.kind == PROBE_AGENT && strncmp(resource->sid, "vm:", 3) != 0) {
+    if (probe.kind == PROBE_AGENT && !sid_is_of(resource->sid, "vm")) {
         return error_set(err, -EINVAL, "key 'probe': only machines (vm) have a guest agent");
     }
     resource->probe = arena_strdup(arena, value);
@@ -296,18 +296,9 @@ int resource_from_section(struct arena *arena, const struct section *section, st
 
 int resource_parse(struct arena *arena, const char *text, struct resource **ret, struct error *err)
 {
-    struct section_file file;
-    int r = section_file_parse(arena, text, strlen(text), &file, err);
-    if (r < 0) {
-        return r;
-    }
-    if (file.warnings_count > 0) {
-        return error_set(err, -EINVAL, "%s", file.warnings[0]);
-    }
-    if (file.count != 1) {
-        return error_set(err, -EINVAL, "expected one section, found %zu", file.count);
-    }
-    return resource_from_section(arena, &file.sections[0], ret, err);
+    const struct section *section = NULL;
+    int r = section_parse_one(arena, text, &section, err);
+    return r < 0 ? r : resource_from_section(arena, section, ret, err);
 }
 
 void resource_format(const struct resource *resource, struct strbuf *out)

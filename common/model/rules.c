@@ -313,15 +313,9 @@ int rule_set_parse(struct arena *arena, const char *text, size_t size_bytes,
     struct rule_set set;
     rule_set_init(arena, &set);
     set.digest = file.digest;
-    // At most one warning for each line of the file, and one more for each section.
-    size_t warnings_max = file.warnings_count + file.count;
-    for (size_t i = 0; i < file.count; i++) {
-        warnings_max += file.sections[i].count;
-    }
-    set.warnings = arena_array_of(arena, const char *, warnings_max);
-    for (size_t i = 0; i < file.warnings_count; i++) {
-        set.warnings[set.warnings_count++] = file.warnings[i];
-    }
+    size_t warnings_max;
+    set.warnings = section_file_warnings(arena, &file, &warnings_max);
+    set.warnings_count = file.warnings_count;
     for (size_t i = 0; i < file.count; i++) {
         rule_set_read_section(arena, &set, &file.sections[i]);
     }

@@ -167,6 +167,39 @@ int section_file_parse(struct arena *arena, const char *text, size_t size_bytes,
     return 0;
 }
 
+const char **section_file_warnings(struct arena *arena, const struct section_file *file,
+                                   size_t *ret_max)
+{
+    size_t max = file->warnings_count + file->count;
+    for (size_t i = 0; i < file->count; i++) {
+        max += file->sections[i].count;
+    }
+    const char **warnings = arena_array_of(arena, const char *, max);
+    for (size_t i = 0; i < file->warnings_count; i++) {
+        warnings[i] = file->warnings[i];
+    }
+    *ret_max = max;
+    return warnings;
+}
+
+int section_parse_one(struct arena *arena, const char *text, const struct section **ret,
+                      struct error *err)
+{
+    struct section_file file;
+    int r = section_file_parse(arena, text, strlen(text), &file, err);
+    if (r < 0) {
+        return r;
+    }
+    if (file.warnings_count > 0) {
+        return error_set(err, -EINVAL, "%s", file.warnings[0]);
+    }
+    if (file.count != 1) {
+        return error_set(err, -EINVAL, "expected one section, found %zu", file.count);
+    }
+    *ret = &file.sections[0];
+    return 0;
+}
+
 const char *section_find(const struct section *section, const char *key)
 {
     for (size_t i = 0; i < section->count; i++) {

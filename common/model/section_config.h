@@ -42,6 +42,14 @@ struct section_file {
 int section_file_parse(struct arena *arena, const char *text, size_t size_bytes,
                        struct section_file *ret_file, struct error *err) WARN_UNUSED;
 
+// The file's warnings, with room for what a reader may add: one more for each of its lines and
+// sections.
+const char **section_file_warnings(struct arena *arena, const struct section_file *file,
+                                   size_t *ret_max) WARN_UNUSED;
+// A text that has to be one section and nothing else: -EINVAL for all that is wrong.
+int section_parse_one(struct arena *arena, const char *text, const struct section **ret,
+                      struct error *err) WARN_UNUSED;
+
 // The value of the key's first line, or NULL.
 const char *section_find(const struct section *section, const char *key) WARN_UNUSED;
 

@@ -80,20 +80,20 @@ static bool sid_is_ocf_name(const char *name)
 // These names are parts of file names, of control groups and of other programs' environment.
 static int sid_check_name(const char *sid, const char *name, struct error *err)
 {
-    bool is_guest = strncmp(sid, "ct:", 3) == 0 || strncmp(sid, "vm:", 3) == 0;
+    bool is_guest = sid_is_of(sid, "ct") || sid_is_of(sid, "vm");
     if (is_guest && !sid_is_guest_number(name)) {
         return error_set(
             err, -EINVAL,
             "invalid service id '%s': expected a number of at least two digits after '%.2s:'", sid,
             sid);
     }
-    if (strncmp(sid, "unit:", 5) == 0 && !sid_is_unit_name(name)) {
+    if (sid_is_of(sid, "unit") && !sid_is_unit_name(name)) {
         return error_set(err, -EINVAL,
                          "invalid service id '%s': expected the name of a unit after 'unit:', such "
                          "as 'unit:nginx.service'",
                          sid);
     }
-    if (strncmp(sid, "ocf:", 4) == 0 && !sid_is_ocf_name(name)) {
+    if (sid_is_of(sid, "ocf") && !sid_is_ocf_name(name)) {
         return error_set(err, -EINVAL,
                          "invalid service id '%s': expected letters, digits, '.', '_' and '-' "
                          "after 'ocf:', and no sign at the start",
@@ -116,6 +116,12 @@ int sid_check(const char *sid, struct error *err)
 const char *sid_type(struct arena *arena, const char *sid)
 {
     return arena_memdup(arena, sid, sid_type_length(sid));
+}
+
+bool sid_is_of(const char *sid, const char *type)
+{
+    size_t length = strlen(type);
+    return strncmp(sid, type, length) == 0 && sid[length] == ':';
 }
 
 const char *sid_name(const char *sid)

@@ -18,6 +18,8 @@ enum { SID_MAX = 255, NODE_NAME_MAX = 63 };
 int sid_check(const char *sid, struct error *err) WARN_UNUSED;
 // "ct" of "ct:100", in the arena. The sid must have passed sid_check().
 const char *sid_type(struct arena *arena, const char *sid) WARN_UNUSED;
+// Whether the part before the ':' is this one.
+bool sid_is_of(const char *sid, const char *type) WARN_UNUSED;
 // "100" of "ct:100": a pointer into the sid.
 const char *sid_name(const char *sid) WARN_UNUSED;
 // [a-zA-Z0-9]([a-zA-Z0-9-]*[a-zA-Z0-9])?, at most NODE_NAME_MAX characters.

@@ -277,18 +277,9 @@ static int storage_read(struct arena *arena, const struct section *section, stru
 
 int storage_parse(struct arena *arena, const char *text, struct storage **ret, struct error *err)
 {
-    struct section_file file;
-    int r = section_file_parse(arena, text, strlen(text), &file, err);
-    if (r < 0) {
-        return r;
-    }
-    if (file.warnings_count > 0) {
-        return error_set(err, -EINVAL, "%s", file.warnings[0]);
-    }
-    if (file.count != 1) {
-        return error_set(err, -EINVAL, "expected one section, found %zu", file.count);
-    }
-    return storage_read(arena, &file.sections[0], ret, err);
+    const struct section *section = NULL;
+    int r = section_parse_one(arena, text, &section, err);
+    return r < 0 ? r : storage_read(arena, section, ret, err);
 }
 
 static void format_nodes(const struct storage *storage, struct strbuf *out)

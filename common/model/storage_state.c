@@ -38,12 +38,9 @@ int storage_states_parse(struct arena *arena, const char *text, size_t size_byte
 {
     struct json *json = NULL;
     struct map states;
-    int r = json_parse(arena, text, size_bytes, &json, err);
+    int r = json_parse_object(arena, text, size_bytes, &json, err);
     if (r < 0) {
         return r;
-    }
-    if (json->type != JSON_TYPE_OBJECT) {
-        return error_set(err, -EINVAL, "expected an object");
     }
     map_init_arena(&states, arena);
     json_each (e, json) {

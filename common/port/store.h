@@ -80,6 +80,14 @@ WARN_UNUSED static inline int store_read(struct store *store, const char *prefix
     return store->ops->read(store, prefix, since, arena, ret, err);
 }
 
+// The entry of this key among those that were read; NULL: it does not exist. A prefix that is a
+// whole key finds those that go on after it, too.
+const struct store_entry *store_entries_find(const struct store_entries *entries,
+                                             const char *key) WARN_UNUSED;
+// Reads this one key: as store_read(), and *ret is NULL when it does not exist.
+int store_read_key(struct store *store, const char *key, struct arena *arena,
+                   const struct store_entry **ret, struct error *err) WARN_UNUSED;
+
 // Writes all or nothing and returns once it is committed; the local view then includes it.
 // ret_version may be NULL. -EAGAIN: a key did not have the expected version; -EPERM: lease or term
 // not held; -EHOSTDOWN: no quorum; -ETIMEDOUT: the outcome is not known (it may still take effect:

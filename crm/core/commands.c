@@ -212,7 +212,7 @@ static void commands_take(struct master_round *round, const struct crm_command *
     const char *refusal = commands_handle(round, entry);
     struct event *event = refusal != NULL
                               ? master_round_event(round, EVENT_LEVEL_ERROR, "command-refused")
-                              : master_round_event(round, EVENT_LEVEL_INFO, "command");
+                              : master_round_event(round, EVENT_LEVEL_NOTICE, "command");
     master_round_text(round, event, "id", entry->id);
     master_round_text(round, event, "text", entry->text);
     master_round_text(round, event, "by", entry->command != NULL ? entry->command->by : NULL);

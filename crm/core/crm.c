@@ -48,6 +48,8 @@ struct crm {
     bool disarmed; // classic: no watchdog, since everything is disarmed
     bool told_unreadable;
     int64_t blind_since_ms; // a live master has read nothing since; INT64_MAX: it reads
+    int64_t master_since_ms;
+    int64_t yielded_until_ms; // leaves it to others until then
 };
 
 struct crm_call {
@@ -182,9 +184,31 @@ static bool crm_is_alone(const struct crm_call *call)
     return !call->crm->classic;
 }
 
+// This node's LRM does nothing that it is told, while that of another node does.
+static bool crm_is_beside_silent(const struct crm_call *call)
+{
+    const struct crm *crm = call->crm;
+    const struct crm_input *input = call->input;
+    const struct presence *presence = &crm->manager.presence;
+    if (!presence_is_silent(presence, &crm->timing, crm->node, input->now_ms)) {
+        return false;
+    }
+    for (size_t i = 0; i < input->members.count; i++) {
+        const struct member *member = &input->members.members[i];
+        if (member->online &&
+            !presence_is_silent(presence, &crm->timing, member->node, input->now_ms)) {
+            return true;
+        }
+    }
+    return false;
+}
+
 static bool crm_is_healthy(const struct crm_call *call)
 {
     const struct crm_input *input = call->input;
+    if (input->now_ms < call->crm->yielded_until_ms && call->crm->state != CRM_STATE_MASTER) {
+        return false;
+    }
     if (!input->member_ok || !input->members.quorate || !input->view_ok || !crm_is_readable(call)) {
         return false;
     }
@@ -342,6 +366,7 @@ static void crm_take(const struct crm_call *call, const struct crm_lease_answer 
     bool again = crm->state == CRM_STATE_MASTER;
     if (!again) {
         crm_state_move(call, CRM_STATE_MASTER);
+        crm->master_since_ms = call->input->now_ms;
     }
     // INV-4: a new grant is a new term. Nobody was master in between when this one still was, but
     // it may have been away for long, so its counters start anew.
@@ -418,6 +443,26 @@ static void crm_yield_blind(const struct crm_call *call)
     crm_state_move(call, CRM_STATE_WAIT_FOR_QUORUM);
 }
 
+// A master asks for no proof of its own node's end, so that nobody would recover what that node has
+// (INV-15). It leaves the lease to another, and asks again if none took it.
+static bool crm_yield_silent(const struct crm_call *call)
+{
+    struct crm *crm = call->crm;
+    int64_t now_ms = call->input->now_ms;
+    if (crm->classic || now_ms - crm->master_since_ms < crm->timing.lease_ms ||
+        !crm_is_beside_silent(call)) {
+        return false;
+    }
+    (void)crm_tell(call->input->arena, call->output, EVENT_LEVEL_WARNING, "master-yields");
+    fencing_cancel_all(&crm->manager, call->input, call->output);
+    crm_act(call, (struct crm_action){.kind = CRM_ACTION_LEASE_RELEASE, .lease = LEASE_MANAGER});
+    crm_cease(crm);
+    crm->yielded_until_ms = now_ms + crm->timing.lease_ms;
+    crm_wait(call, crm->yielded_until_ms);
+    crm_state_move(call, CRM_STATE_WAIT_FOR_QUORUM);
+    return true;
+}
+
 static void crm_work(const struct crm_call *call)
 {
     struct crm *crm = call->crm;
@@ -440,7 +485,9 @@ static void crm_work(const struct crm_call *call)
         return;
     }
     crm->blind_since_ms = INT64_MAX;
-    crm_manage(call);
+    if (!crm_yield_silent(call)) {
+        crm_manage(call);
+    }
 }
 
 // ---- the calls of a round

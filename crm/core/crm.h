@@ -53,6 +53,7 @@ struct crm_slot {
     const char *const *storages;     // that its volumes are on, defined or not; ascending
     size_t storages_count;
     const struct service *record;     // NULL: the master does not know it
+    uint64_t record_version;          // when that was written
     const struct crm_result *results; // ascending by node: mostly one
     size_t results_count;
     bool unreadable; // it cannot be known or done: leave the service alone

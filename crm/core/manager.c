@@ -207,6 +207,16 @@ static void manager_choose_candidates(struct master_round *round)
     }
 }
 
+void manager_bind(struct master_round *round)
+{
+    manager_choose_candidates(round);
+    round->usage = usage_new(round);
+    affinity_update(round);
+    affinity_apply_groups(round);
+    affinity_bind(round);
+    storage_reach_bind(round);
+}
+
 // All that comes before the steps. False when the round ends with it.
 static bool manager_prepare(struct master_round *round)
 {
@@ -225,12 +235,7 @@ static bool manager_prepare(struct master_round *round)
     if (round->disarm == DISARM_MODE_NONE) {
         manager_update_services(round);
     }
-    manager_choose_candidates(round);
-    round->usage = usage_new(round);
-    affinity_update(round);
-    affinity_apply_groups(round);
-    affinity_bind(round);
-    storage_reach_bind(round);
+    manager_bind(round);
     commands_process(round);
     if (round->disarm != DISARM_MODE_NONE) {
         if (disarm_process(round)) {

@@ -82,3 +82,6 @@ enum manager_outcome {
 // A master's round: from the start, or on from where answers were wanted.
 enum manager_outcome manager_run(struct manager *manager, const struct crm_input *input,
                                  struct crm_output *output, struct master_round **round);
+// What every decision about places is made from: candidates, usage, rules and storages, bound to
+// the round's services. Part of each round; by itself for who only wants to know (explanation.c).
+void manager_bind(struct master_round *round);

@@ -173,6 +173,21 @@ static void round_load_node(struct master_round *round, struct round_node *node)
     }
 }
 
+// A node that is there, and whose LRM does nothing that it is told, counts as one that is not: it
+// gets no services, and what it had is recovered when the end of its lease proves that nothing of
+// it runs there. Nobody is switched off for that. The own node is another master's matter
+// (crm_yield_silent()).
+static void round_load_silence(const struct master_round *round, struct round_node *node)
+{
+    node->silent = node->member_online && strcmp(node->name, round->own) != 0 &&
+                   presence_is_silent(&round->manager->presence, round->timing, node->name,
+                                      round->input->now_ms);
+    if (node->silent) {
+        node->member_online = false;
+        node->has_device = false;
+    }
+}
+
 static void round_load_nodes(struct master_round *round)
 {
     for (int i = 0; i < round->nodes_count; i++) {
@@ -185,6 +200,7 @@ static void round_load_nodes(struct master_round *round)
             round->nodes[node].listed = true;
             round->nodes[node].member_online = members->members[i].online;
             round->nodes[node].member_present = members->members[i].present;
+            round_load_silence(round, &round->nodes[node]);
         }
     }
 }
@@ -307,6 +323,9 @@ bool master_round_is_delayed(struct master_round *round, int node, int64_t delay
     }
     const char *name = round->nodes[node].name;
     const struct presence_node *seen = presence_find(&round->manager->presence, name);
+    if (round->nodes[node].silent) {
+        return true; // that took longer than any delay
+    }
     if (seen == NULL) {
         presence_note(&round->manager->presence, name, round->input->now_ms, false);
         master_round_wake(round, round->input->now_ms + delay_ms);
@@ -317,35 +336,6 @@ bool master_round_is_delayed(struct master_round *round, int node, int64_t delay
     }
     master_round_wake(round, seen->at_ms + delay_ms);
     return false;
-}
-
-// Live only. INV-10: whoever is there, or has not had the time to come, is not lost.
-static bool round_is_spared(struct master_round *round, int node)
-{
-    const struct round_node *entry = &round->nodes[node];
-    // INV-1: an LRM that gave its lease back for a disarming left its services running without a
-    // watchdog, so that its free lease proves nothing. The node is waited for.
-    if (entry->member_online || entry->mode == LRM_MODE_DISARM) {
-        return true;
-    }
-    int64_t until_ms;
-    if (!presence_is_awaited(&round->manager->presence, round->input, round->timing, entry->name,
-                             &until_ms)) {
-        return false;
-    }
-    master_round_wake(round, until_ms);
-    return true;
-}
-
-bool master_round_is_lost(struct master_round *round, int node)
-{
-    if (!round->classic && node != NODE_NONE && round_is_spared(round, node)) {
-        return false;
-    }
-    // INV-10: a node whose ha-clusterd alone is gone may have it back soon.
-    bool at_once =
-        node != NODE_NONE && round->nodes[node].has_device && !round->nodes[node].member_present;
-    return master_round_is_delayed(round, node, at_once ? 0 : round->timing->fence_delay_ms);
 }
 
 // Whether the node's LRM said last that it held its lease, and so had its watchdog armed.
@@ -368,12 +358,49 @@ static bool round_is_protected(const struct master_round *round, int node)
     return false;
 }
 
+// Live only. INV-10: whoever is there, or has not had the time to come, is not lost.
+static bool round_is_spared(struct master_round *round, int node)
+{
+    const struct round_node *entry = &round->nodes[node];
+    // INV-1: an LRM that gave its lease back for a disarming left its services running without a
+    // watchdog, so that its free lease proves nothing. The node is waited for.
+    if (entry->member_online || entry->mode == LRM_MODE_DISARM) {
+        return true;
+    }
+    // INV-2: the lease of an LRM that did not have it when it was heard last is free, whatever runs
+    // there.
+    if (entry->silent && !round_is_protected(round, node)) {
+        return true;
+    }
+    int64_t until_ms;
+    if (!presence_is_awaited(&round->manager->presence, round->input, round->timing, entry->name,
+                             &until_ms)) {
+        return false;
+    }
+    master_round_wake(round, until_ms);
+    return true;
+}
+
+bool master_round_is_lost(struct master_round *round, int node)
+{
+    if (!round->classic && node != NODE_NONE && round_is_spared(round, node)) {
+        return false;
+    }
+    // INV-10: a node whose ha-clusterd alone is gone may have it back soon.
+    bool at_once =
+        node != NODE_NONE && round->nodes[node].has_device && !round->nodes[node].member_present;
+    return master_round_is_delayed(round, node, at_once ? 0 : round->timing->fence_delay_ms);
+}
+
 bool master_round_is_lost_for(struct master_round *round, const struct item *item)
 {
     // INV-2: the lease of a node whose LRM never took it is free, whatever runs there. What may run
-    // unguarded is waited for until the node is back.
-    if (item->record->unguarded && !round_is_protected(round, item->node) &&
-        !planted_is(PLANTED_UNGUARDED_IGNORED)) {
+    // unguarded is waited for until the node is back. What an LRM said before that was known may be
+    // the word of one that has ended since.
+    const struct round_node *node = item->node != NODE_NONE ? &round->nodes[item->node] : NULL;
+    bool said = node != NULL && !node->silent && round_is_protected(round, item->node) &&
+                node->lrm->version >= item->slot->record_version;
+    if (item->record->unguarded && !said && !planted_is(PLANTED_UNGUARDED_IGNORED)) {
         return false;
     }
     return master_round_is_lost(round, item->node);

@@ -33,8 +33,9 @@ enum fence_proof {
 struct round_node {
     const char *name;
     bool listed;         // a member of the cluster
-    bool member_online;  // in the quorate partition
+    bool member_online;  // in the quorate partition, and not silent
     bool member_present; // seen by Corosync
+    bool silent;         // in the quorate partition, but its LRM says nothing (presence.h)
     bool known;          // the stored node status has it
     bool present;        // has a state: stored, or seen online since
     int state;           // enum node_state; unknown while not present

@@ -64,6 +64,10 @@ static void node_state_update_offline(struct master_round *round, int node)
     const struct round_node *entry = &round->nodes[node];
     switch ((enum node_state)entry->state) {
     case NODE_STATE_ONLINE:
+        if (entry->silent) {
+            struct event *event = master_round_event(round, EVENT_LEVEL_ERROR, "lrm-silent");
+            master_round_text(round, event, "node", entry->name);
+        }
         node_state_move(round, node, NODE_STATE_UNKNOWN);
         break;
     case NODE_STATE_MAINTENANCE:

@@ -17,6 +17,7 @@ enum {
     PRESENCE_HOLD_BASE_MS = 5 * 1000,
     PRESENCE_HOLD_MAX_MS = 600 * 1000,
     PRESENCE_OWN_LOSS_WITHIN_MS = 5 * 1000,
+    PRESENCE_SILENT_STALE = 2, // a status that was not renewed for so many times its age is no sign
 };
 
 void presence_init(struct presence *presence, bool classic)
@@ -192,6 +193,34 @@ static void presence_see_member(struct presence *presence, const struct crm_inpu
     presence_see_flapping(node, input, member);
 }
 
+// ---- signs of life of the LRMs
+
+static void presence_listen_to(struct presence *presence, const struct crm_input *input,
+                               const struct member *member, bool deaf)
+{
+    struct presence_node *node = presence_get(presence, member->node);
+    const struct lrm_status *lrm = map_find(&input->documents->lrms, member->node);
+    int64_t said_s = lrm != NULL ? lrm->timestamp_s : 0;
+    if (deaf || !member->online || !node->listened || said_s != node->said_s) {
+        node->heard_ms = input->now_ms;
+    }
+    node->listened = member->online;
+    node->said_s = said_s;
+}
+
+// INV-10: what could not be heard here was not left unsaid: without quorum, with a view that is old
+// or unreadable, or after this daemon stood still.
+static void presence_listen(struct presence *presence, const struct crm_input *input,
+                            const struct timing *timing)
+{
+    bool deaf = !input->members.quorate || !input->view_ok || !input->documents->readable ||
+                input->now_ms - presence->listened_ms > timing->stale_ms;
+    presence->listened_ms = input->now_ms;
+    for (size_t i = 0; i < input->members.count; i++) {
+        presence_listen_to(presence, input, &input->members.members[i], deaf);
+    }
+}
+
 void presence_see(struct presence *presence, const struct crm_input *input,
                   const struct timing *timing)
 {
@@ -200,6 +229,9 @@ void presence_see(struct presence *presence, const struct crm_input *input,
     }
     for (size_t i = 0; i < input->members.count; i++) {
         presence_see_member(presence, input, &input->members.members[i]);
+    }
+    if (!presence->classic) {
+        presence_listen(presence, input, timing);
     }
 }
 
@@ -213,6 +245,14 @@ bool presence_is_awaited(const struct presence *presence, const struct crm_input
     bool seen = entry != NULL && entry->since_quorum;
     return !planted_is(PLANTED_GRACE_SKIPPED) && !seen && !input->members.forced &&
            input->now_ms < *ret_until_ms;
+}
+
+bool presence_is_silent(const struct presence *presence, const struct timing *timing,
+                        const char *node, int64_t now_ms)
+{
+    const struct presence_node *entry = presence_find(presence, node);
+    return !presence->classic && entry != NULL && entry->listened && entry->said_s > 0 &&
+           now_ms - entry->heard_ms >= PRESENCE_SILENT_STALE * timing->stale_ms;
 }
 
 int64_t presence_held_until_ms(const struct presence *presence, const char *node, int64_t now_ms)

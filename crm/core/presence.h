@@ -24,6 +24,9 @@ struct presence_node {
     int64_t leaves_ms[PRESENCE_LEAVES_MAX]; // when it left, newest first
     size_t leaves_count;
     int64_t held_until_ms; // it flaps: no new services before that; 0: not so
+    bool listened;         // it was there when its LRM was listened to last
+    int64_t said_s;        // the time in what its LRM said last
+    int64_t heard_ms;      // when that was news, or could not have been heard
 };
 
 struct presence {
@@ -33,6 +36,7 @@ struct presence {
     bool was_quorate;    // ever
     int64_t lost_ms;     // when quorum was lost
     int64_t regained_ms; // when it came back after a real loss, or was first seen
+    int64_t listened_ms; // when LRMs were listened to last
 };
 
 void presence_init(struct presence *presence, bool classic);
@@ -49,6 +53,10 @@ void presence_see(struct presence *presence, const struct crm_input *input,
 bool presence_is_awaited(const struct presence *presence, const struct crm_input *input,
                          const struct timing *timing, const char *node,
                          int64_t *ret_until_ms) WARN_UNUSED;
+// Whether the node is there, and its LRM, which was heard before, has said nothing for so long that
+// it must be unable to: it is gone, or cannot read what it is to do (lrm/core/lrm_step.c).
+bool presence_is_silent(const struct presence *presence, const struct timing *timing,
+                        const char *node, int64_t now_ms) WARN_UNUSED;
 // Until when the node gets no new services since it flaps; 0: it may have them.
 int64_t presence_held_until_ms(const struct presence *presence, const char *node,
                                int64_t now_ms) WARN_UNUSED;

@@ -144,6 +144,15 @@ static void rebalance_collect(const struct master_round *round,
             continue;
         }
         struct node_set targets = rebalance_targets(round, &round->items[i]);
+        if (round->items[i].counted_node == NODE_NONE && !node_set_is_empty(&targets)) {
+            // Its node is lost, or is left by all anyway. Classic replay then weighs nothing at
+            // all.
+            if (round->classic) {
+                candidates->count = 0;
+                return;
+            }
+            continue;
+        }
         for (int node = 0; node < round->nodes_count; node++) {
             if (node_set_has(&targets, node)) {
                 move.target = node;
@@ -159,7 +168,7 @@ static void rebalance_queue(struct master_round *round, const struct usage_move 
     struct item *item = master_round_item(round, move->sid);
     enum service_command_kind kind =
         item->is_vm ? SERVICE_COMMAND_MIGRATE : SERVICE_COMMAND_RELOCATE;
-    struct event *event = master_round_event_of(round, EVENT_LEVEL_INFO, "auto-rebalance",
+    struct event *event = master_round_event_of(round, EVENT_LEVEL_NOTICE, "auto-rebalance",
                                                 move->sid, round->nodes[move->target].name);
     master_round_text(round, event, "how", item->is_vm ? "migrate" : "relocate");
     master_round_text(round, event, "imbalance", arena_printf(round->arena, "%.2f", before));

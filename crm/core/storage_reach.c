@@ -87,3 +87,19 @@ void storage_reach_bind(struct master_round *round)
         reach_bind_item(round, &lacks, &round->items[i]);
     }
 }
+
+const char *storage_reach_lacking(const struct master_round *round, const struct item *item,
+                                  int node)
+{
+    const struct crm_documents *documents = round->input->documents;
+    const char *name = round->nodes[node].name;
+    for (size_t i = 0; i < item->slot->storages_count; i++) {
+        const char *id = item->slot->storages[i];
+        const struct storage *storage = map_find(&documents->storages, id);
+        if (storage != NULL && !storage->disabled &&
+            (!storage_has_node(storage, name) || lack_is_lost(documents, name, id))) {
+            return id;
+        }
+    }
+    return NULL;
+}

@@ -4,8 +4,14 @@
 // crm/core.
 #pragma once
 
+#include "common/base/macros.h"
+
+struct item;
 struct master_round;
 
 // Sets item->unreachable, and halted_by, of all services that lack a storage somewhere. Not in
 // classic replay.
 void storage_reach_bind(struct master_round *round);
+// The first of its storages that the node has not; NULL: it has them all.
+const char *storage_reach_lacking(const struct master_round *round, const struct item *item,
+                                  int node) WARN_UNUSED;

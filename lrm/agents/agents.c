@@ -8,8 +8,10 @@
 #include "lrm/agents/ct.h"
 #include "lrm/agents/ct_config.h"
 #include "lrm/agents/ct_load.h"
+#include "lrm/agents/guest_traffic.h"
 #include "lrm/agents/ocf.h"
 #include "lrm/agents/ocf_definition.h"
+#include "lrm/agents/service_agent.h"
 #include "lrm/agents/unit.h"
 #include "lrm/agents/vm.h"
 #include "lrm/agents/vm_config.h"
@@ -18,28 +20,30 @@
 static const struct agent_type agents_types[] = {
     {.name = "ct",
      .open = ct_agent_new,
-     .close = ct_agent_free,
+     .close = service_agent_free,
      .init_pid = ct_agent_init_pid,
      .load = ct_load_read,
+     .traffic = guest_traffic_of_container,
      .check_definition = ct_config_check},
     {.name = "ocf",
      .open = ocf_agent_new,
-     .close = ocf_agent_free,
+     .close = service_agent_free,
      .init_pid = ocf_agent_init_pid,
      .check_definition = ocf_definition_check,
      .validate = ocf_agent_validate},
     {.name = "unit",
      .open = unit_agent_new,
-     .close = unit_agent_free,
+     .close = service_agent_free,
      .init_pid = unit_agent_init_pid,
      .watch = unit_agent_watch,
      .check_definition = unit_agent_check_definition,
      .validate = unit_agent_validate},
     {.name = "vm",
      .open = vm_agent_new,
-     .close = vm_agent_free,
+     .close = service_agent_free,
      .init_pid = vm_agent_init_pid,
      .load = vm_agent_load,
+     .traffic = guest_traffic_of_machine,
      .check_definition = vm_config_check},
 };
 

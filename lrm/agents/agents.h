@@ -14,6 +14,7 @@ struct agent;
 struct agent_context;
 struct error;
 struct guest;
+struct guest_traffic;
 
 struct agent_type {
     const char *name; // the part of a sid before ":"
@@ -30,6 +31,8 @@ struct agent_type {
     // What it uses, by its control group; processor time since its start. NULL: not known.
     int (*load)(const char *sid, bool *ret_running, int64_t *ret_cpu_us, int64_t *ret_mem_bytes,
                 struct error *err);
+    // What it has read, written, received and sent. NULL: not known.
+    int (*traffic)(const char *sid, struct guest_traffic *ret, struct error *err);
     // 0, or -EINVAL naming the definition's key and what is allowed. NULL: it has no definition
     // that ha-guest edits.
     int (*check_definition)(const struct guest *guest, struct error *err);

@@ -3,15 +3,11 @@
 // may run here was decided before: by the LRM's core, or by ha-guest for one that is not under HA.
 #include "lrm/agents/ct.h"
 
-#include <assert.h>
 #include <errno.h>
-#include <fcntl.h>
 #include <poll.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/file.h>
 #include <sys/syscall.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "common/base/alloc.h"
@@ -22,40 +18,24 @@
 #include "common/host/paths.h"
 #include "common/model/guest.h"
 #include "common/model/sid.h"
-#include "common/model/store_keys.h"
-#include "common/port/agent.h"
-#include "common/port/clock.h"
-#include "common/port/store.h"
-#include "lrm/agents/agent_context.h"
 #include "lrm/agents/ct_cgroup.h"
 #include "lrm/agents/ct_config.h"
 #include "lrm/agents/ct_lxc.h"
 #include "lrm/agents/ct_setup.h"
+#include "lrm/agents/service_agent.h"
 #include "lrm/agents/volume_claim.h"
 
 enum {
-    CT_LOCK_WAIT_MS = 10000,
     CT_LOCK_HARD_WAIT_MS = 2000,
-    CT_LOCK_POLL_MS = 10,
     CT_KILL_WAIT_MS = 10000,   // for killed processes to vanish
     CT_MONITOR_WAIT_MS = 3000, // for the monitor to clean up by itself
     CT_HARD_ROUNDS_MAX = 3,
     CT_ASK_AGAIN_MS = 500,
 };
 
-struct ct_agent {
-    struct agent agent; // first, so that the port's pointer is ours
-    char *node;
-    struct store *store;
-    uint64_t lease_term;
-    int64_t stop_timeout_s;
-    int (*is_gone)(void *userdata, const char *node, bool *ret, struct error *err);
-    void *is_gone_userdata;
-};
-
 // One verb at work.
 struct ct_task {
-    struct ct_agent *agent;
+    struct service_agent *agent;
     const struct guest *guest;
     struct arena *arena;
     const char *id;       // "100"
@@ -66,19 +46,6 @@ struct ct_task {
     const char
         *shared; // its file system on a storage that other nodes use as well; NULL: it is not
 };
-
-static int64_t ct_now_ms(void)
-{
-    struct clock clock;
-    host_clock_init(&clock);
-    return clock_now_ms(&clock);
-}
-
-static void ct_sleep_ms(int64_t ms)
-{
-    struct timespec time = {.tv_sec = ms / 1000, .tv_nsec = ms % 1000 * 1000000};
-    (void)nanosleep(&time, NULL); // waking up early only means to look again earlier
-}
 
 static int ct_find_lxc_path(struct arena *arena, const char **ret, struct error *err)
 {
@@ -102,13 +69,13 @@ static int ct_find_lxc_path(struct arena *arena, const char **ret, struct error 
 static void ct_wait(void *userdata, int64_t ms)
 {
     (void)userdata;
-    ct_sleep_ms(ms);
+    host_sleep_ms(ms);
 }
 
 static int ct_task_begin(struct ct_task *task, struct agent *agent, const struct guest *guest,
                          struct error *err)
 {
-    *task = (struct ct_task){.agent = (struct ct_agent *)agent, .guest = guest, .lock_fd = -1};
+    *task = (struct ct_task){.agent = (struct service_agent *)agent, .guest = guest, .lock_fd = -1};
     task->arena = arena_new();
     task->id = sid_name(guest->sid);
     int r = ct_find_lxc_path(task->arena, &task->lxc_path, err);
@@ -132,32 +99,11 @@ static void ct_task_end(struct ct_task *task)
     arena_free(task->arena);
 }
 
-// Takes the container's lock on this node. -EBUSY when another process keeps it for the whole time.
 static int ct_task_lock(struct ct_task *task, int64_t wait_ms, struct error *err)
 {
-    int r = file_make_directory(paths_run_dir(), 0700, err);
-    if (r < 0) {
-        return r;
-    }
-    const char *path = arena_printf(task->arena, "%s/%s.lock", paths_run_dir(), task->guest->sid);
-    int fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
+    int fd = service_lock(task->arena, task->guest->sid, wait_ms, err);
     if (fd < 0) {
-        int code = errno;
-        return error_set_errno(err, -code, "cannot open '%s'", path);
-    }
-    int64_t until_ms = ct_now_ms() + wait_ms;
-    while (flock(fd, LOCK_EX | LOCK_NB) < 0) {
-        int code = errno;
-        if (code != EWOULDBLOCK && code != EINTR) {
-            (void)close(fd);
-            return error_set_errno(err, -code, "cannot lock '%s'", path);
-        }
-        if (ct_now_ms() >= until_ms) {
-            (void)close(fd);
-            return error_set(err, -EBUSY, "another process is starting or stopping '%s'",
-                             task->guest->sid);
-        }
-        ct_sleep_ms(CT_LOCK_POLL_MS);
+        return fd;
     }
     task->lock_fd = fd;
     return 0;
@@ -223,13 +169,13 @@ static int ct_end_all(struct ct_task *task, struct error *err)
 static void ct_ask_to_end(struct ct_task *task, pid_t init, int64_t timeout_s)
 {
     int signo = ct_config_halt_signal(task->guest);
-    int64_t until_ms = ct_now_ms() + timeout_s * 1000;
+    int64_t until_ms = service_now_ms() + timeout_s * 1000;
     bool heard = false;
     int fd = (int)syscall(SYS_pidfd_open, init, 0);
     if (fd < 0) {
         return; // it has ended
     }
-    for (int64_t left_ms = timeout_s * 1000; left_ms > 0; left_ms = until_ms - ct_now_ms()) {
+    for (int64_t left_ms = timeout_s * 1000; left_ms > 0; left_ms = until_ms - service_now_ms()) {
         struct pollfd item = {.fd = fd, .events = POLLIN};
         // The kernel drops a signal that number 1 of a namespace does not handle yet, as when it
         // has just been started; so it is sent again until there is a handler to hear it.
@@ -276,7 +222,7 @@ static int ct_stop_locked(struct ct_task *task, int64_t timeout_s, struct error 
 static int ct_stop_lock(struct ct_task *task, int64_t timeout_s, struct error *err)
 {
     if (timeout_s > 0) {
-        return ct_task_lock(task, CT_LOCK_WAIT_MS, err);
+        return ct_task_lock(task, SERVICE_LOCK_WAIT_MS, err);
     }
     int r = ct_task_lock(task, 0, err);
     if (r == -EBUSY &&
@@ -350,7 +296,7 @@ static int ct_kill_until(struct ct_task *task, int64_t until_ms, struct error *e
 {
     bool gone = false;
     for (;;) {
-        int64_t left_ms = until_ms - ct_now_ms();
+        int64_t left_ms = until_ms - service_now_ms();
         int64_t wait_ms = left_ms > 0 ? left_ms : 0;
         // Whoever starts it keeps its lock as long as the processes live that are killed here.
         int r = ct_cgroup_kill(&task->places, CT_CGROUP_MONITOR, task->id, wait_ms, err);
@@ -359,10 +305,10 @@ static int ct_kill_until(struct ct_task *task, int64_t until_ms, struct error *e
         }
         if (r == 0 && task->lock_fd < 0) {
             r = ct_task_lock(task, 0, err);
-            left_ms = until_ms - ct_now_ms();
+            left_ms = until_ms - service_now_ms();
             if (r == -EBUSY && left_ms > 0) {
                 error_clear(err);
-                ct_sleep_ms(CT_LOCK_POLL_MS);
+                host_sleep_ms(SERVICE_POLL_MS);
                 continue;
             }
         }
@@ -382,7 +328,7 @@ static int ct_kill(struct agent *agent, const char *sid, int64_t timeout_ms, str
 {
     const struct guest guest = {.sid = sid};
     struct ct_task task;
-    int64_t until_ms = ct_now_ms() + timeout_ms;
+    int64_t until_ms = service_now_ms() + timeout_ms;
     int r = ct_task_begin(&task, agent, &guest, err);
     if (r == 0) {
         r = ct_kill_until(&task, until_ms, err);
@@ -414,9 +360,9 @@ static int ct_prepare(struct ct_task *task, struct error *err)
         return 1;
     }
     // A start whose worker died may still be under way in its monitor.
-    int64_t until_ms = ct_now_ms() + CT_MONITOR_WAIT_MS;
-    while (monitor.populated && ct_now_ms() < until_ms) {
-        ct_sleep_ms(CT_LOCK_POLL_MS);
+    int64_t until_ms = service_now_ms() + CT_MONITOR_WAIT_MS;
+    while (monitor.populated && service_now_ms() < until_ms) {
+        host_sleep_ms(SERVICE_POLL_MS);
         r = ct_scan(task, CT_CGROUP_PAYLOAD, &payload, err);
         if (r == 0) {
             r = ct_scan(task, CT_CGROUP_MONITOR, &monitor, err);
@@ -505,100 +451,24 @@ static int ct_start_locked(struct ct_task *task, struct error *err)
     return r;
 }
 
-static int ct_check_place(const struct ct_agent *agent, const struct guest *guest,
-                          struct error *err)
-{
-    if (strcmp(guest->node, agent->node) != 0) {
-        return error_set(err, -EXDEV, "it belongs to node '%s', this is '%s'", guest->node,
-                         agent->node);
-    }
-    if (guest->lock != NULL) {
-        return error_set(err, -EBUSY, "it is locked: %s", guest->lock);
-    }
-    return 0;
-}
-
 static int ct_start(struct agent *agent, const struct guest *guest, struct error *err)
 {
     struct ct_task task;
     int r = ct_task_begin(&task, agent, guest, err);
     if (r == 0) {
-        r = ct_check_place(task.agent, guest, err);
+        r = service_check_place(guest, task.agent->node, err);
     }
     if (r == 0) {
         r = ct_config_check(guest, err);
     }
     if (r == 0) {
-        r = ct_task_lock(&task, CT_LOCK_WAIT_MS, err);
+        r = ct_task_lock(&task, SERVICE_LOCK_WAIT_MS, err);
     }
     if (r == 0) {
         r = ct_start_locked(&task, err);
     }
     ct_task_end(&task);
     return r < 0 ? error_prefix(err, "cannot start '%s'", guest->sid) : 0;
-}
-
-// Reads the container's record as it is now; the version is what its change must expect.
-static int ct_read_guest(struct ct_task *task, struct guest **ret, uint64_t *ret_version,
-                         struct error *err)
-{
-    struct store_entries entries;
-    const char *key = arena_printf(task->arena, STORE_PREFIX_GUEST "%s", task->guest->sid);
-    int r = store_refresh(task->agent->store, err);
-    if (r == 0) {
-        r = store_read(task->agent->store, key, 0, task->arena, &entries, err);
-    }
-    if (r < 0) {
-        return r;
-    }
-    for (size_t i = 0; i < entries.count; i++) {
-        const struct store_entry *entry = &entries.entries[i];
-        if (strcmp(entry->key, key) == 0 && entry->value != NULL) {
-            *ret_version = entry->version;
-            return guest_parse(task->arena, entry->value, entry->size_bytes, ret, err);
-        }
-    }
-    return error_set(err, -ENOENT, "it is not defined any more");
-}
-
-// Changes the container's place, under the guard of this node's agent lease: a node that lost its
-// lease cannot write, however late its message arrives.
-static int ct_hand_over(struct ct_task *task, const char *target, struct error *err)
-{
-    struct guest *guest = NULL;
-    uint64_t version = 0;
-    int r = ct_read_guest(task, &guest, &version, err);
-    if (r < 0) {
-        return r;
-    }
-    if (strcmp(guest->node, target) == 0) {
-        return 0;
-    }
-    r = ct_check_place(task->agent, guest, err);
-    if (r < 0) {
-        return r;
-    }
-    guest->node = target;
-    const char *value = guest_format(task->arena, guest);
-    struct store_op op = {.key = arena_printf(task->arena, STORE_PREFIX_GUEST "%s", guest->sid),
-                          .value = value,
-                          .size_bytes = strlen(value),
-                          .expect = version};
-    struct store_txn txn = {.lease =
-                                arena_printf(task->arena, LEASE_AGENT_FORMAT, task->agent->node),
-                            .owner = task->agent->node,
-                            .term = task->agent->lease_term,
-                            .ops = &op,
-                            .count = 1};
-    return store_commit(task->agent->store, &txn, NULL, err);
-}
-
-static int ct_check_movable(struct ct_task *task, struct error *err)
-{
-    if (task->agent->lease_term == 0) {
-        return error_set(err, -EPERM, "this node does not hold its agent lease");
-    }
-    return ct_setup_check_shared(task->arena, task->agent->store, task->guest, err);
 }
 
 // Containers cannot move while they run: `online` is the same as offline.
@@ -609,23 +479,27 @@ static int ct_move(struct agent *agent, const struct guest *guest, const char *t
     (void)online;
     int r = ct_task_begin(&task, agent, guest, err);
     if (r == 0) {
-        r = ct_check_place(task.agent, guest, err);
+        r = service_check_place(guest, task.agent->node, err);
     }
     if (r == 0) {
         r = ct_config_check(guest, err);
     }
+    const struct service_move move = service_agent_move(task.agent, guest->sid, target);
     if (r == 0) {
-        r = ct_check_movable(&task, err);
+        r = service_check_movable(&move, err);
     }
     if (r == 0) {
-        r = ct_task_lock(&task, CT_LOCK_WAIT_MS, err);
+        r = ct_setup_check_shared(task.arena, task.agent->store, guest, err);
+    }
+    if (r == 0) {
+        r = ct_task_lock(&task, SERVICE_LOCK_WAIT_MS, err);
     }
     if (r == 0) {
         r = ct_stop_locked(&task, task.agent->stop_timeout_s, err);
     }
     // INV-1: the place changes after the proof that nothing of it is left here, never before.
     if (r == 0) {
-        r = ct_hand_over(&task, target, err);
+        r = service_hand_over(task.arena, &move, err);
     }
     ct_task_end(&task);
     return r < 0 ? error_prefix(err, "cannot move '%s' to '%s'", guest->sid, target) : 0;
@@ -640,29 +514,7 @@ static const struct agent_ops ct_agent_ops = {.check = ct_check,
 
 struct agent *ct_agent_new(const struct agent_context *context)
 {
-    struct ct_agent *agent = alloc_zero(sizeof(*agent));
-    agent->agent.ops = &ct_agent_ops;
-    agent->node = alloc_strdup(context->node);
-    agent->store = context->store;
-    agent->lease_term = context->lease_term;
-    agent->stop_timeout_s = context->stop_timeout_s;
-    agent->is_gone = context->is_gone;
-    agent->is_gone_userdata = context->is_gone_userdata;
-    return &agent->agent;
-}
-
-void ct_agent_free(struct agent *agent)
-{
-    struct ct_agent *ct = (struct ct_agent *)agent;
-    if (ct != NULL) {
-        free(ct->node);
-        free(ct);
-    }
-}
-
-void ct_agent_freep(struct agent **agent)
-{
-    ct_agent_free(*agent);
+    return service_agent_new(&ct_agent_ops, context);
 }
 
 pid_t ct_agent_init_pid(const char *sid)

@@ -17,10 +17,8 @@ struct agent;
 struct agent_context;
 struct error;
 
-// The agent for one worker process or tool. Never NULL.
+// The agent for one worker process or tool; service_agent_free() ends it. Never NULL.
 struct agent *ct_agent_new(const struct agent_context *context) WARN_UNUSED;
-void ct_agent_free(struct agent *agent);
-void ct_agent_freep(struct agent **agent);
 
 // The number of the container's first process as this process sees it, for watching its end; 0 when
 // it does not run here or cannot be seen.

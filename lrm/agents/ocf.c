@@ -20,8 +20,8 @@
 #include "common/model/sid.h"
 #include "common/model/xml_tag.h"
 #include "common/port/agent.h"
-#include "lrm/agents/agent_context.h"
 #include "lrm/agents/ocf_task.h"
+#include "lrm/agents/service_agent.h"
 #include "lrm/agents/service_task.h"
 #include "lrm/agents/volume.h"
 
@@ -32,30 +32,18 @@ enum {
     OCF_LIMIT_UNKNOWN_MS = 120 * 1000,
 };
 
-struct ocf_agent {
-    struct agent agent; // first, so that the port's pointer is ours
-    char *node;
-    char *output;
-    struct store *store;
-    uint64_t lease_term;
-    int64_t stop_timeout_s;
-};
-
 static int ocf_begin(struct ocf_task *task, struct agent *agent, const char *sid,
                      const struct guest *guest, struct error *err)
 {
-    struct ocf_agent *ocf = (struct ocf_agent *)agent;
-    alloc_freep(&ocf->output);
-    agent->output = NULL;
+    struct service_agent *ocf = (struct service_agent *)agent;
+    service_agent_set_output(ocf, NULL);
     return ocf_task_begin(task, ocf->node, sid, guest, err);
 }
 
 static void ocf_end(struct ocf_task *task, struct agent *agent)
 {
-    struct ocf_agent *ocf = (struct ocf_agent *)agent;
     if (task->output != NULL) {
-        ocf->output = alloc_strdup(task->output);
-        agent->output = ocf->output;
+        service_agent_set_output((struct service_agent *)agent, task->output);
     }
     ocf_task_end(task);
 }
@@ -363,12 +351,8 @@ static int ocf_kill(struct agent *agent, const char *sid, int64_t timeout_ms, st
 static int ocf_move(struct agent *agent, const struct guest *guest, const char *target, bool online,
                     struct error *err)
 {
-    struct ocf_agent *ocf = (struct ocf_agent *)agent;
-    const struct service_move move = {.store = ocf->store,
-                                      .node = ocf->node,
-                                      .lease_term = ocf->lease_term,
-                                      .sid = guest->sid,
-                                      .target = target};
+    const struct service_agent *ocf = (const struct service_agent *)agent;
+    const struct service_move move = service_agent_move(ocf, guest->sid, target);
     struct ocf_task task;
     (void)online;
     int r = ocf_begin(&task, agent, guest->sid, guest, err);
@@ -402,23 +386,7 @@ static const struct agent_ops ocf_agent_ops = {.check = ocf_check,
 
 struct agent *ocf_agent_new(const struct agent_context *context)
 {
-    struct ocf_agent *agent = alloc_zero(sizeof(*agent));
-    agent->agent.ops = &ocf_agent_ops;
-    agent->node = alloc_strdup(context->node);
-    agent->store = context->store;
-    agent->lease_term = context->lease_term;
-    agent->stop_timeout_s = context->stop_timeout_s;
-    return &agent->agent;
-}
-
-void ocf_agent_free(struct agent *agent)
-{
-    struct ocf_agent *ocf = (struct ocf_agent *)agent;
-    if (ocf != NULL) {
-        free(ocf->node);
-        free(ocf->output);
-        free(ocf);
-    }
+    return service_agent_new(&ocf_agent_ops, context);
 }
 
 pid_t ocf_agent_init_pid(const char *sid)

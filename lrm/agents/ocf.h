@@ -22,9 +22,8 @@ struct error;
 struct guest;
 struct ocf_metadata;
 
-// The agent for one worker process or tool. Never NULL.
+// The agent for one worker process or tool; service_agent_free() ends it. Never NULL.
 struct agent *ocf_agent_new(const struct agent_context *context) WARN_UNUSED;
-void ocf_agent_free(struct agent *agent);
 
 // The process to watch: the oldest that the agent's start has left. 0: none.
 pid_t ocf_agent_init_pid(const char *sid) WARN_UNUSED;

@@ -8,7 +8,6 @@
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/prctl.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
@@ -19,6 +18,7 @@
 #include "common/base/strbuf.h"
 #include "common/base/utf8.h"
 #include "common/host/cgroup.h"
+#include "common/host/process.h"
 #include "lrm/agents/service_task.h"
 
 enum { PROCESS_NOT_STARTED = 127, PROCESS_READ_BYTES = 16 * 1024 };
@@ -26,16 +26,7 @@ enum { PROCESS_NOT_STARTED = 127, PROCESS_READ_BYTES = 16 * 1024 };
 NORETURN static void process_child_run(const struct service_process_spec *spec, char **environment,
                                        char **argv, pid_t parent, int output_fd)
 {
-    if (prctl(PR_SET_PDEATHSIG, SIGKILL) < 0 || getppid() != parent) {
-        _exit(PROCESS_NOT_STARTED); // the parent died before it could be tied to it
-    }
-    struct sigaction standard = {.sa_handler = SIG_DFL};
-    for (int signo = 1; signo < NSIG; signo++) {
-        (void)sigaction(signo, &standard, NULL); // SIGKILL and SIGSTOP refuse
-    }
-    sigset_t none;
-    sigemptyset(&none);
-    if (sigprocmask(SIG_SETMASK, &none, NULL) < 0 || setsid() < 0) {
+    if (!process_child_begin(parent) || setsid() < 0) {
         _exit(PROCESS_NOT_STARTED);
     }
     // In the group first: from here on all it starts can be found.

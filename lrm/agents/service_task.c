@@ -71,34 +71,32 @@ int service_check_movable(const struct service_move *move, struct error *err)
                : error_set(err, -EPERM, "this node does not hold its agent lease");
 }
 
-// Reads the service's definition as it is now; the version is what its change must expect.
-static int service_read(struct arena *arena, const struct service_move *move, const char *key,
-                        struct guest **ret, uint64_t *ret_version, struct error *err)
+int service_read(struct arena *arena, struct store *store, const char *sid, struct guest **ret,
+                 uint64_t *ret_version, struct error *err)
 {
-    struct store_entries entries;
-    int r = store_refresh(move->store, err);
+    const struct store_entry *entry = NULL;
+    int r = store_refresh(store, err);
     if (r == 0) {
-        r = store_read(move->store, key, 0, arena, &entries, err);
+        r = store_read_key(store, arena_printf(arena, STORE_PREFIX_GUEST "%s", sid), arena, &entry,
+                           err);
     }
-    if (r < 0) {
-        return r;
+    if (r == 0 && entry == NULL) {
+        r = error_set(err, -ENOENT, "it is not defined any more");
     }
-    for (size_t i = 0; i < entries.count; i++) {
-        const struct store_entry *entry = &entries.entries[i];
-        if (strcmp(entry->key, key) == 0 && entry->value != NULL) {
-            *ret_version = entry->version;
-            return guest_parse(arena, entry->value, entry->size_bytes, ret, err);
-        }
+    if (r == 0) {
+        r = guest_parse(arena, entry->value, entry->size_bytes, ret, err);
     }
-    return error_set(err, -ENOENT, "it is not defined any more");
+    if (r == 0) {
+        *ret_version = entry->version;
+    }
+    return r;
 }
 
 int service_hand_over(struct arena *arena, const struct service_move *move, struct error *err)
 {
     struct guest *guest = NULL;
     uint64_t version = 0;
-    const char *key = arena_printf(arena, STORE_PREFIX_GUEST "%s", move->sid);
-    int r = service_read(arena, move, key, &guest, &version, err);
+    int r = service_read(arena, move->store, move->sid, &guest, &version, err);
     if (r < 0) {
         return r;
     }
@@ -112,8 +110,10 @@ int service_hand_over(struct arena *arena, const struct service_move *move, stru
     guest->node = move->target;
     guest->arrival = NULL; // of an earlier move
     const char *value = guest_format(arena, guest);
-    struct store_op op = {
-        .key = key, .value = value, .size_bytes = strlen(value), .expect = version};
+    struct store_op op = {.key = arena_printf(arena, STORE_PREFIX_GUEST "%s", move->sid),
+                          .value = value,
+                          .size_bytes = strlen(value),
+                          .expect = version};
     struct store_txn txn = {.lease = arena_printf(arena, LEASE_AGENT_FORMAT, move->node),
                             .owner = move->node,
                             .term = move->lease_term,

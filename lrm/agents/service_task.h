@@ -26,6 +26,11 @@ int service_lock(struct arena *arena, const char *sid, int64_t wait_ms,
 // -EXDEV: it belongs to another node; -EBUSY: it is locked.
 int service_check_place(const struct guest *guest, const char *node, struct error *err) WARN_UNUSED;
 
+// Reads the service's record as it is now; the version is what its change must expect. -ENOENT: it
+// is not defined any more.
+int service_read(struct arena *arena, struct store *store, const char *sid, struct guest **ret,
+                 uint64_t *ret_version, struct error *err) WARN_UNUSED;
+
 struct service_move {
     struct store *store;
     const char *node; // this one

@@ -19,8 +19,8 @@
 #include "common/model/guest.h"
 #include "common/model/sid.h"
 #include "common/port/agent.h"
-#include "lrm/agents/agent_context.h"
 #include "lrm/agents/ct_cgroup.h"
+#include "lrm/agents/service_agent.h"
 #include "lrm/agents/service_task.h"
 
 enum {
@@ -35,18 +35,9 @@ enum {
     UNIT_OUTPUT_LINES = 10,
 };
 
-struct unit_agent {
-    struct agent agent; // first, so that the port's pointer is ours
-    char *node;
-    char *output;
-    struct store *store;
-    uint64_t lease_term;
-    int64_t stop_timeout_s;
-};
-
 // One verb at work.
 struct unit_task {
-    struct unit_agent *agent;
+    struct service_agent *agent;
     struct arena *arena;
     const char *sid;
     const char *unit;
@@ -64,14 +55,13 @@ struct unit_look {
 static int unit_begin(struct unit_task *task, struct agent *agent, const char *sid, int64_t call_ms,
                       struct error *err)
 {
-    *task = (struct unit_task){.agent = (struct unit_agent *)agent,
+    *task = (struct unit_task){.agent = (struct service_agent *)agent,
                                .arena = arena_new(),
                                .sid = sid,
                                .unit = sid_name(sid),
                                .lock_fd = -1};
     struct error own = {0};
-    alloc_freep(&task->agent->output);
-    agent->output = NULL;
+    service_agent_set_output(task->agent, NULL);
     int r = ct_cgroup_find(task->arena, &task->places, &own);
     if (r == 0) {
         r = unit_bus_open(&task->bus, call_ms, &own);
@@ -146,8 +136,7 @@ static void unit_keep_output(struct unit_task *task)
 {
     const char *text = unit_journal_tail(task->arena, task->unit, UNIT_OUTPUT_LINES);
     if (text[0] != '\0') {
-        task->agent->output = alloc_strdup(text);
-        task->agent->agent.output = task->agent->output;
+        service_agent_set_output(task->agent, text);
     }
 }
 
@@ -463,12 +452,8 @@ static int unit_kill(struct agent *agent, const char *sid, int64_t timeout_ms, s
 static int unit_move(struct agent *agent, const struct guest *guest, const char *target,
                      bool online, struct error *err)
 {
-    struct unit_agent *self = (struct unit_agent *)agent;
-    const struct service_move move = {.store = self->store,
-                                      .node = self->node,
-                                      .lease_term = self->lease_term,
-                                      .sid = guest->sid,
-                                      .target = target};
+    const struct service_agent *self = (const struct service_agent *)agent;
+    const struct service_move move = service_agent_move(self, guest->sid, target);
     struct unit_task task;
     (void)online;
     int r = unit_begin(&task, agent, guest->sid, UNIT_CALL_MS, err);
@@ -502,23 +487,7 @@ static const struct agent_ops unit_agent_ops = {.check = unit_check,
 
 struct agent *unit_agent_new(const struct agent_context *context)
 {
-    struct unit_agent *agent = alloc_zero(sizeof(*agent));
-    agent->agent.ops = &unit_agent_ops;
-    agent->node = alloc_strdup(context->node);
-    agent->store = context->store;
-    agent->lease_term = context->lease_term;
-    agent->stop_timeout_s = context->stop_timeout_s;
-    return &agent->agent;
-}
-
-void unit_agent_free(struct agent *agent)
-{
-    struct unit_agent *self = (struct unit_agent *)agent;
-    if (self != NULL) {
-        free(self->node);
-        free(self->output);
-        free(self);
-    }
+    return service_agent_new(&unit_agent_ops, context);
 }
 
 pid_t unit_agent_init_pid(const char *sid)
@@ -575,6 +544,6 @@ int unit_agent_validate(const struct guest *guest, const char *node, bool thorou
         r = unit_check_startable(&task, &look.state, err);
     }
     unit_end(&task);
-    unit_agent_free(agent);
+    service_agent_free(agent);
     return r;
 }

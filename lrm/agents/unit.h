@@ -18,9 +18,8 @@ struct agent_context;
 struct error;
 struct guest;
 
-// The agent for one worker process or tool. Never NULL.
+// The agent for one worker process or tool; service_agent_free() ends it. Never NULL.
 struct agent *unit_agent_new(const struct agent_context *context) WARN_UNUSED;
-void unit_agent_free(struct agent *agent);
 
 // The unit's main process. 0: it has none.
 pid_t unit_agent_init_pid(const char *sid) WARN_UNUSED;

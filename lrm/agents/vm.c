@@ -39,7 +39,7 @@ static int vm_check(struct agent *agent, const struct guest *guest, bool *ret_ru
 {
     struct vm_task task;
     pid_t pid = 0;
-    int r = vm_task_begin(&task, (struct vm_agent *)agent, guest, err);
+    int r = vm_task_begin(&task, (struct service_agent *)agent, guest, err);
     if (r == 0) {
         r = vm_task_look(&task, ret_running, &pid, err);
     }
@@ -66,7 +66,7 @@ static int vm_start_locked(struct vm_task *task, struct error *err)
 static int vm_start(struct agent *agent, const struct guest *guest, struct error *err)
 {
     struct vm_task task;
-    int r = vm_task_begin(&task, (struct vm_agent *)agent, guest, err);
+    int r = vm_task_begin(&task, (struct service_agent *)agent, guest, err);
     if (r == 0) {
         r = service_check_place(guest, task.agent->node, err);
     }
@@ -111,7 +111,7 @@ static int vm_health_locked(struct vm_task *task, struct error *err)
 static int vm_health(struct agent *agent, const struct guest *guest, struct error *err)
 {
     struct vm_task task;
-    int r = vm_task_begin(&task, (struct vm_agent *)agent, guest, err);
+    int r = vm_task_begin(&task, (struct service_agent *)agent, guest, err);
     if (r == 0) {
         r = vm_task_lock(&task, 0, err);
         if (r == -EBUSY) {
@@ -130,7 +130,7 @@ static int vm_ping(struct agent *agent, const struct guest *guest, int64_t timeo
                    struct error *err)
 {
     struct vm_task task;
-    int r = vm_task_begin(&task, (struct vm_agent *)agent, guest, err);
+    int r = vm_task_begin(&task, (struct service_agent *)agent, guest, err);
     if (r == 0) {
         r = vm_guest_agent_ping(&task, timeout_ms, err);
     }
@@ -208,7 +208,7 @@ static int vm_stop(struct agent *agent, const struct guest *guest, int64_t timeo
                    struct error *err)
 {
     struct vm_task task;
-    int r = vm_task_begin(&task, (struct vm_agent *)agent, guest, err);
+    int r = vm_task_begin(&task, (struct service_agent *)agent, guest, err);
     if (r == 0) {
         struct error busy = {0};
         int locked = vm_stop_lock(&task, timeout_s, &busy);
@@ -230,7 +230,7 @@ static int vm_ask(struct agent *agent, const struct guest *guest, int64_t timeou
     bool there = false;
     pid_t pid = 0;
     pid_t now = 0;
-    int r = vm_task_begin(&task, (struct vm_agent *)agent, guest, err);
+    int r = vm_task_begin(&task, (struct service_agent *)agent, guest, err);
     if (r == 0) {
         r = vm_task_look(&task, &there, &pid, err);
     }
@@ -299,7 +299,7 @@ static int vm_kill(struct agent *agent, const char *sid, int64_t timeout_ms, str
     const struct guest guest = {.sid = sid};
     struct vm_task task;
     int64_t until_ms = service_now_ms() + timeout_ms;
-    int r = vm_task_begin(&task, (struct vm_agent *)agent, &guest, err);
+    int r = vm_task_begin(&task, (struct service_agent *)agent, &guest, err);
     if (r == 0) {
         r = vm_kill_until(&task, until_ms, err);
     }
@@ -341,7 +341,7 @@ static int vm_move(struct agent *agent, const struct guest *guest, const char *t
                    struct error *err)
 {
     struct vm_task task;
-    int r = vm_task_begin(&task, (struct vm_agent *)agent, guest, err);
+    int r = vm_task_begin(&task, (struct service_agent *)agent, guest, err);
     if (r == 0) {
         r = service_check_place(guest, task.agent->node, err);
     }
@@ -362,7 +362,7 @@ static int vm_receive(struct agent *agent, const char *sid, struct error *err)
 {
     const struct guest guest = {.sid = sid};
     struct vm_task task;
-    int r = vm_task_begin(&task, (struct vm_agent *)agent, &guest, err);
+    int r = vm_task_begin(&task, (struct service_agent *)agent, &guest, err);
     if (r == 0) {
         r = vm_task_lock(&task, SERVICE_LOCK_WAIT_MS, err);
     }
@@ -385,28 +385,7 @@ static const struct agent_ops vm_agent_ops = {.check = vm_check,
 
 struct agent *vm_agent_new(const struct agent_context *context)
 {
-    struct vm_agent *agent = alloc_zero(sizeof(*agent));
-    agent->agent.ops = &vm_agent_ops;
-    agent->node = alloc_strdup(context->node);
-    agent->store = context->store;
-    agent->events = context->events;
-    agent->lease_term = context->lease_term;
-    agent->stop_timeout_s = context->stop_timeout_s;
-    return &agent->agent;
-}
-
-void vm_agent_free(struct agent *agent)
-{
-    struct vm_agent *vm = (struct vm_agent *)agent;
-    if (vm != NULL) {
-        free(vm->node);
-        free(vm);
-    }
-}
-
-void vm_agent_freep(struct agent **agent)
-{
-    vm_agent_free(*agent);
+    return service_agent_new(&vm_agent_ops, context);
 }
 
 pid_t vm_agent_init_pid(const char *sid)

@@ -18,10 +18,8 @@ struct agent;
 struct agent_context;
 struct error;
 
-// The agent for one worker process or tool. Never NULL.
+// The agent for one worker process or tool; service_agent_free() ends it. Never NULL.
 struct agent *vm_agent_new(const struct agent_context *context) WARN_UNUSED;
-void vm_agent_free(struct agent *agent);
-void vm_agent_freep(struct agent **agent);
 
 // QEMU's process, for watching its end; 0 when it does not run here.
 pid_t vm_agent_init_pid(const char *sid) WARN_UNUSED;

@@ -37,20 +37,6 @@ struct receive {
     struct vm_arrival arrival;
 };
 
-static int read_value(struct vm_task *task, const char *key, const struct store_entry **ret,
-                      struct error *err)
-{
-    struct store_entries entries;
-    int r = store_read(task->agent->store, key, 0, task->arena, &entries, err);
-    *ret = NULL;
-    for (size_t i = 0; r == 0 && i < entries.count; i++) {
-        if (strcmp(entries.entries[i].key, key) == 0 && entries.entries[i].value != NULL) {
-            *ret = &entries.entries[i];
-        }
-    }
-    return r;
-}
-
 // The master has ordered the move and not changed its mind: else nobody says that anything of it
 // may be here.
 static int receive_check_ordered(struct receive *receive, struct error *err)
@@ -59,8 +45,9 @@ static int receive_check_ordered(struct receive *receive, struct error *err)
     const char *sid = task->guest->sid;
     const struct store_entry *entry = NULL;
     struct service *service = NULL;
-    int r =
-        read_value(task, arena_printf(task->arena, STORE_PREFIX_SERVICE "%s", sid), &entry, err);
+    int r = store_read_key(task->agent->store,
+                           arena_printf(task->arena, STORE_PREFIX_SERVICE "%s", sid), task->arena,
+                           &entry, err);
     if (r == 0 && entry != NULL) {
         r = service_parse(task->arena, sid, entry->value, entry->size_bytes, &service, err);
     }
@@ -108,7 +95,7 @@ static int receive_find_address(struct receive *receive, struct error *err)
     const struct store_entry *entry = NULL;
     struct corosync_conf *conf = NULL;
     char *address = NULL;
-    int r = read_value(task, STORE_KEY_COROSYNC, &entry, err);
+    int r = store_read_key(task->agent->store, STORE_KEY_COROSYNC, task->arena, &entry, err);
     if (r == 0 && entry != NULL) {
         r = corosync_conf_parse(task->arena, STORE_KEY_COROSYNC, entry->value, entry->size_bytes,
                                 &conf, err);

@@ -42,7 +42,7 @@ int vm_offer_fill(struct vm_task *task, struct vm_offer *offer, struct error *er
 static int write_key(struct vm_task *task, const char *prefix, const struct json *json,
                      uint64_t expect, struct error *err)
 {
-    const struct vm_agent *agent = task->agent;
+    const struct service_agent *agent = task->agent;
     const char *value = json != NULL ? json_to_text(task->arena, json) : NULL;
     struct store_op op = {.key = arena_printf(task->arena, "%s%s", prefix, task->guest->sid),
                           .value = value,
@@ -60,19 +60,16 @@ static int read_key(struct vm_task *task, const char *prefix, struct json **ret,
                     uint64_t *ret_version, struct error *err)
 {
     struct store *store = task->agent->store;
-    struct store_entries entries;
+    const struct store_entry *entry = NULL;
     const char *key = arena_printf(task->arena, "%s%s", prefix, task->guest->sid);
     int r = store_refresh(store, err);
     if (r == 0 || r == -EHOSTDOWN) {
-        r = store_read(store, key, 0, task->arena, &entries, err);
+        r = store_read_key(store, key, task->arena, &entry, err);
     }
     *ret = NULL;
-    for (size_t i = 0; r == 0 && i < entries.count; i++) {
-        const struct store_entry *entry = &entries.entries[i];
-        if (strcmp(entry->key, key) == 0 && entry->value != NULL) {
-            *ret_version = entry->version;
-            r = json_parse(task->arena, entry->value, entry->size_bytes, ret, err);
-        }
+    if (r == 0 && entry != NULL) {
+        *ret_version = entry->version;
+        r = json_parse(task->arena, entry->value, entry->size_bytes, ret, err);
     }
     return r;
 }

@@ -20,30 +20,13 @@ enum { VM_RECORD_TRIES = 5 };
 int vm_record_read(struct vm_task *task, struct guest **ret, uint64_t *ret_version,
                    struct error *err)
 {
-    struct store *store = task->agent->store;
-    struct store_entries entries;
-    const char *key = arena_printf(task->arena, STORE_PREFIX_GUEST "%s", task->guest->sid);
-    int r = store_refresh(store, err);
-    if (r == 0) {
-        r = store_read(store, key, 0, task->arena, &entries, err);
-    }
-    if (r < 0) {
-        return r;
-    }
-    for (size_t i = 0; i < entries.count; i++) {
-        const struct store_entry *entry = &entries.entries[i];
-        if (strcmp(entry->key, key) == 0 && entry->value != NULL) {
-            *ret_version = entry->version;
-            return guest_parse(task->arena, entry->value, entry->size_bytes, ret, err);
-        }
-    }
-    return error_set(err, -ENOENT, "it is not defined any more");
+    return service_read(task->arena, task->agent->store, task->guest->sid, ret, ret_version, err);
 }
 
 static int record_write(struct vm_task *task, const struct guest *guest, uint64_t version,
                         struct error *err)
 {
-    const struct vm_agent *agent = task->agent;
+    const struct service_agent *agent = task->agent;
     const char *value = guest_format(task->arena, guest);
     struct store_op op = {.key = arena_printf(task->arena, STORE_PREFIX_GUEST "%s", guest->sid),
                           .value = value,

@@ -20,7 +20,7 @@
 
 enum { VM_NOTE_MAX = 1024 * 1024, VM_QUIT_WAIT_MS = 5000 };
 
-int vm_task_begin(struct vm_task *task, struct vm_agent *agent, const struct guest *guest,
+int vm_task_begin(struct vm_task *task, struct service_agent *agent, const struct guest *guest,
                   struct error *err)
 {
     *task = (struct vm_task){.agent = agent, .guest = guest, .lock_fd = -1};

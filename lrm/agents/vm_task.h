@@ -9,8 +9,8 @@
 #include <sys/types.h>
 
 #include "common/base/macros.h"
-#include "common/port/agent.h"
 #include "lrm/agents/ct_cgroup.h"
+#include "lrm/agents/service_agent.h"
 
 struct arena;
 struct error;
@@ -27,17 +27,8 @@ enum {
     VM_POLL_MS = 10,
 };
 
-struct vm_agent {
-    struct agent agent; // first, so that the port's pointer is ours
-    char *node;
-    struct store *store;
-    struct event_sink *events;
-    uint64_t lease_term;
-    int64_t stop_timeout_s;
-};
-
 struct vm_task {
-    struct vm_agent *agent;
+    struct service_agent *agent;
     const struct guest *guest;
     struct arena *arena;
     const char *group;  // id of its control group
@@ -55,7 +46,7 @@ struct vm_note {
     size_t folders_count;
 };
 
-int vm_task_begin(struct vm_task *task, struct vm_agent *agent, const struct guest *guest,
+int vm_task_begin(struct vm_task *task, struct service_agent *agent, const struct guest *guest,
                   struct error *err) WARN_UNUSED;
 void vm_task_end(struct vm_task *task);
 // -EBUSY when another process keeps the lock for the whole time.

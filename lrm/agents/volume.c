@@ -20,17 +20,15 @@
 int volume_find_storage(struct arena *arena, struct store *store, const char *id,
                         struct storage **ret, struct error *err)
 {
-    struct store_entries entries;
+    const struct store_entry *entry = NULL;
     const char *key = arena_printf(arena, STORE_PREFIX_STORAGE "%s", id);
-    int r = store_read(store, key, 0, arena, &entries, err);
+    int r = store_read_key(store, key, arena, &entry, err);
     if (r < 0) {
         return r;
     }
-    for (size_t i = 0; i < entries.count; i++) {
-        if (strcmp(entries.entries[i].key, key) == 0 && entries.entries[i].value != NULL) {
-            r = storage_parse(arena, entries.entries[i].value, ret, err);
-            return r < 0 ? error_prefix(err, "storage '%s'", id) : 0;
-        }
+    if (entry != NULL) {
+        r = storage_parse(arena, entry->value, ret, err);
+        return r < 0 ? error_prefix(err, "storage '%s'", id) : 0;
     }
     if (strcmp(id, STORAGE_LOCAL) != 0) {
         return error_set(err, -ENOENT, "storage '%s' is not defined", id);

@@ -52,7 +52,11 @@ struct lrm_input {
     bool readable; // manager status and service records could be read; false: `manager`, `services`
                    // are the last ones
     const struct manager_status *manager; // NULL: there is none yet
-    const struct map *services;  // sid → const struct service *: all records of the master
+    // sid → const struct service *: the master's records of what is here or coming, and of what was
+    // since this process began, or was noted before; of others as well, or not.
+    const struct map *services;
+    // While the master disarms the cluster: a record, of whatever node, makes it wait with that.
+    bool unsettled;
     const struct map *resources; // sid → const struct resource *
     const struct options *options;
     // Answers; 0 where nothing was asked.
@@ -69,6 +73,9 @@ struct lrm_input {
     enum workers_killed killed;  // how far the last order to kill is
     const char *killed_reason;   // or NULL
 };
+
+// Whether the master lets go of a disarmed cluster only after this service has arrived somewhere.
+bool lrm_defers_disarming(enum svc_state state) WARN_UNUSED;
 
 enum lrm_action_kind {
     LRM_ACTION_EMIT,

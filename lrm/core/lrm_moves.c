@@ -104,8 +104,7 @@ static bool lrm_moves_idle_too_long(const struct lrm_call *call)
     return lrm->idle_rounds > lrm->timing.lrm_idle_rounds;
 }
 
-// Whether the master lets go of a disarmed cluster only after this service has arrived somewhere.
-static bool moves_defer_disarming(enum svc_state state)
+bool lrm_defers_disarming(enum svc_state state)
 {
     switch (state) {
     case SVC_STATE_REQUEST_START_BALANCE:
@@ -137,9 +136,12 @@ bool lrm_moves_disarmed(const struct lrm *lrm, const struct lrm_input *input)
     if (!lrm->event_driven) {
         return true;
     }
+    if (input->unsettled) {
+        return false;
+    }
     map_each (e, input->services) {
         const struct service *service = e->value;
-        if (moves_defer_disarming(service->state)) {
+        if (lrm_defers_disarming(service->state)) {
             return false;
         }
     }

@@ -146,6 +146,14 @@ static void lrm_observe(const struct lrm_call *call)
 
 // --- The phases of a round. Each returns whether the next one follows in the same call. ---
 
+// Whether the master's word of now is known. Live profiles: without it a daemon that holds no lease
+// says nothing. Nothing that it is told is done, and its silence is what tells the master so
+// (crm/core/presence.h). INV-15.
+static bool lrm_sees(const struct lrm_call *call)
+{
+    return !call->lrm->event_driven || (call->lrm->view_usable && call->input->view_ok);
+}
+
 static bool lrm_phase_begin(const struct lrm_call *call)
 {
     struct lrm *lrm = call->lrm;
@@ -156,7 +164,7 @@ static bool lrm_phase_begin(const struct lrm_call *call)
     lrm_observe(call);
     // A write may wait for a cluster that is not there, and what ends this node's authority does
     // not.
-    if (lrm->status_written || lrm_stop_is_running(lrm) ||
+    if (lrm->status_written || !lrm_sees(call) || lrm_stop_is_running(lrm) ||
         (lrm_stop_is_wanted(call) && lrm_stop_is_near(lrm, call->input->now_ms))) {
         lrm->phase = LRM_PHASE_DECIDE;
         return true;
@@ -183,17 +191,23 @@ static bool lrm_phase_first_status(const struct lrm_call *call)
     return true;
 }
 
-static bool lrm_wants_lease(const struct lrm *lrm, bool quorate)
+static bool lrm_wants_lease(const struct lrm_call *call)
 {
+    const struct lrm *lrm = call->lrm;
+    bool quorate = call->input->quorate;
     if (lrm_stop_is_running(lrm)) {
         return false;
     }
     switch ((enum lrm_state)lrm->state) {
     case LRM_STATE_WAIT_FOR_AGENT_LOCK:
+        // What may run by a process before this one goes on; else nothing could be started.
         return lrm->mode != LRM_MODE_DISARM && !lrm->fence_requested && lrm->active_count > 0 &&
-               quorate;
+               quorate && (lrm->armed_until_ms != 0 || lrm_sees(call));
     case LRM_STATE_LOST_AGENT_LOCK:
-        return !lrm->fence_requested && quorate;
+        // Who has stopped everything, and cannot read what is to run here, would only keep others
+        // from running it.
+        return !lrm->fence_requested && quorate &&
+               (lrm->stop.phase != LRM_STOP_DONE || lrm_sees(call));
     case LRM_STATE_ACTIVE:
         return !lrm->fence_requested;
     case LRM_STATE_MAINTENANCE:
@@ -210,7 +224,7 @@ static bool lrm_wants_lease(const struct lrm *lrm, bool quorate)
 static bool lrm_phase_decide(const struct lrm_call *call)
 {
     struct lrm *lrm = call->lrm;
-    lrm->lease_wanted = lrm_wants_lease(lrm, call->input->quorate);
+    lrm->lease_wanted = lrm_wants_lease(call);
     if (!lrm->lease_wanted) {
         lrm->phase = LRM_PHASE_NOTE;
         return true;
@@ -530,12 +544,12 @@ static void lrm_finish_shutdown(const struct lrm_call *call)
     }
 }
 
-// A lease that should have been renewed by now tells that the cluster commits nothing. To wait for
-// a write now would use up the time that is left to stop.
+// A lease that was asked for and should have been renewed by now tells that the cluster commits
+// nothing. To wait for a write now would use up the time that is left to stop.
 static bool lrm_renews_late(const struct lrm *lrm, int64_t now_ms)
 {
     int64_t age_ms = lrm->timing.authority_ms - (lrm->authority_until_ms - now_ms);
-    return lrm->event_driven && lrm->lease_held &&
+    return lrm->event_driven && lrm->lease_wanted && lrm->lease_held &&
            age_ms > LRM_RENEWALS_LATE * lrm->timing.renew_ms;
 }
 
@@ -550,8 +564,9 @@ static bool lrm_phase_after_work(const struct lrm_call *call)
         return true;
     }
     lrm_finish_shutdown(call);
-    bool waits_and_ends = lrm->state == LRM_STATE_WAIT_FOR_AGENT_LOCK && lrm->exiting;
-    if (!waits_and_ends && !lrm_renews_late(lrm, call->input->now_ms)) {
+    bool waits = lrm->state == LRM_STATE_WAIT_FOR_AGENT_LOCK;
+    bool says = !waits || (!lrm->exiting && lrm_sees(call));
+    if (says && !lrm_renews_late(lrm, call->input->now_ms)) {
         lrm_call_push(call, LRM_ACTION_WRITE_STATUS);
     }
     lrm->phase = LRM_PHASE_END;

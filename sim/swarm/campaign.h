@@ -19,7 +19,7 @@
 //     kill-guest SID | hang-guest SID on|off (it does not stop)
 //     start-fails SID COUNT | start-slow SID SECONDS | stop-slow SID SECONDS
 //     disk-full NODE on|off | disk-slow NODE MILLISECONDS | disk-lost NODE
-//     blind NODE on|off (its ha-crm cannot read the store)
+//     blind NODE on|off (its ha-crm cannot read the store) | blind-lrm NODE on|off (its ha-lrm)
 //     wall-clock NODE SECONDS | fence-device NODE works|fails|hangs|lies
 //     set SID KEY VALUE | add SID | remove SID | migrate SID NODE | relocate SID NODE | stop SID
 //     rule add|remove ... (as ha-manager rules)

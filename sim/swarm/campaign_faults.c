@@ -295,6 +295,24 @@ static void fault_blind(struct draw *draw)
     draw_step(draw, draw_duration_ms(draw), "blind node%d off", node);
 }
 
+// The LRM of a node can read nothing, mostly a new one that would have to; for long enough that it
+// is taken for one that is not there.
+static void fault_blind_lrm(struct draw *draw)
+{
+    int node = draw_node(draw);
+    draw_step(draw, 0, "blind-lrm node%d on", node);
+    if (draw_chance(draw, 4)) {
+        draw_step(draw, 0, "power-off node%d", node);
+        draw_step(draw, draw_pick_ms(draw, 10, 20000), "power-on node%d", node);
+    } else if (!draw_chance(draw, 4)) {
+        draw_step(draw, draw_pick_ms(draw, 0, 5000), "kill node%d lrm", node);
+    }
+    if (draw_chance(draw, 2)) {
+        draw_step(draw, draw_pick_ms(draw, 0, 90000), "blind-lrm node%d on", draw_node(draw));
+    }
+    draw_step(draw, draw_pick_ms(draw, 100, 120000), "blind-lrm node%d off", node);
+}
+
 // Alone in its round: with a second disk lost at once what was written is lost by right.
 static void fault_disk_lost(struct draw *draw)
 {
@@ -546,43 +564,45 @@ static const struct draw_fault {
     bool is_alone;   // in its round
     bool needs_services;
     int64_t nodes_min;
+    bool is_extra; // only where it is named: what a seed was found to be stays so
 } draw_faults[] = {
-    {"power", fault_power, 6, false, false, 1},
-    {"power-many", fault_power_many, 2, false, false, 1},
-    {"reboot", fault_reboot, 2, false, false, 1},
-    {"cut", fault_cut, 5, false, false, 2},
-    {"one-way", fault_one_way, 3, false, false, 2},
-    {"split", fault_split, 4, false, false, 2},
-    {"outage", fault_outage, 2, false, false, 2},
-    {"flap", fault_flap, 3, false, false, 2},
-    {"loss", fault_loss, 3, false, false, 2},
-    {"pause", fault_pause, 6, false, false, 1},
-    {"asleep", fault_asleep, 2, false, false, 2},
-    {"latecomer", fault_latecomer, 1, false, false, 3},
-    {"kill", fault_kill, 6, false, false, 1},
-    {"guards", fault_guards, 2, false, false, 1},
-    {"orphan", fault_orphan, 1, false, false, 2},
-    {"hold", fault_hold, 3, false, false, 1},
-    {"late", fault_late, 2, false, false, 2},
-    {"amnesia", fault_amnesia, 1, false, false, 2},
-    {"disk", fault_disk, 4, false, false, 1},
-    {"blind", fault_blind, 2, false, false, 2},
-    {"disk-lost", fault_disk_lost, 1, true, false, 3},
-    {"clock", fault_clock, 2, false, false, 1},
-    {"guest", fault_guest, 4, false, true, 1},
-    {"device", fault_device, 2, false, false, 2},
-    {"liar", fault_liar, 1, false, false, 2},
-    {"adopted", fault_adopted, 1, false, true, 2},
-    {"move", fault_move, 4, false, true, 2},
-    {"state", fault_state, 4, false, true, 1},
-    {"burst", fault_burst, 3, false, true, 1},
-    {"resource", fault_resource, 2, false, true, 1},
-    {"rule", fault_rule, 3, false, true, 2},
-    {"maintenance", fault_maintenance, 2, false, false, 2},
-    {"disarm", fault_disarm, 1, false, false, 1},
-    {"expected", fault_expected, 2, true, false, 2},
-    {"member", fault_member, 1, true, false, 1},
-    {"reinstall", fault_reinstall, 1, true, false, 3},
+    {"power", fault_power, 6, false, false, 1, false},
+    {"power-many", fault_power_many, 2, false, false, 1, false},
+    {"reboot", fault_reboot, 2, false, false, 1, false},
+    {"cut", fault_cut, 5, false, false, 2, false},
+    {"one-way", fault_one_way, 3, false, false, 2, false},
+    {"split", fault_split, 4, false, false, 2, false},
+    {"outage", fault_outage, 2, false, false, 2, false},
+    {"flap", fault_flap, 3, false, false, 2, false},
+    {"loss", fault_loss, 3, false, false, 2, false},
+    {"pause", fault_pause, 6, false, false, 1, false},
+    {"asleep", fault_asleep, 2, false, false, 2, false},
+    {"latecomer", fault_latecomer, 1, false, false, 3, false},
+    {"kill", fault_kill, 6, false, false, 1, false},
+    {"guards", fault_guards, 2, false, false, 1, false},
+    {"orphan", fault_orphan, 1, false, false, 2, false},
+    {"hold", fault_hold, 3, false, false, 1, false},
+    {"late", fault_late, 2, false, false, 2, false},
+    {"amnesia", fault_amnesia, 1, false, false, 2, false},
+    {"disk", fault_disk, 4, false, false, 1, false},
+    {"blind", fault_blind, 2, false, false, 2, false},
+    {"disk-lost", fault_disk_lost, 1, true, false, 3, false},
+    {"clock", fault_clock, 2, false, false, 1, false},
+    {"guest", fault_guest, 4, false, true, 1, false},
+    {"device", fault_device, 2, false, false, 2, false},
+    {"liar", fault_liar, 1, false, false, 2, false},
+    {"adopted", fault_adopted, 1, false, true, 2, false},
+    {"move", fault_move, 4, false, true, 2, false},
+    {"state", fault_state, 4, false, true, 1, false},
+    {"burst", fault_burst, 3, false, true, 1, false},
+    {"resource", fault_resource, 2, false, true, 1, false},
+    {"rule", fault_rule, 3, false, true, 2, false},
+    {"maintenance", fault_maintenance, 2, false, false, 2, false},
+    {"disarm", fault_disarm, 1, false, false, 1, false},
+    {"expected", fault_expected, 2, true, false, 2, false},
+    {"member", fault_member, 1, true, false, 1, false},
+    {"reinstall", fault_reinstall, 1, true, false, 3, false},
+    {"blind-lrm", fault_blind_lrm, 4, false, false, 2, true},
 };
 
 void campaign_faults_list(struct strbuf *out)
@@ -618,7 +638,7 @@ int campaign_faults_choose(struct draw *draw, const char *names, struct error *e
         draw->is_chosen[kind] = true;
     }
     for (size_t i = 0; i < ARRAY_SIZE(draw_faults) && words.count == 0; i++) {
-        draw->is_chosen[i] = true;
+        draw->is_chosen[i] = !draw_faults[i].is_extra;
     }
     return 0;
 }

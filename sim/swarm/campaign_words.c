@@ -55,6 +55,7 @@ static const struct step_form step_forms[] = {
     {"add", {WORD_NEW_SID}, "SID"},
     {"arm", {WORD_NONE}, ""},
     {"blind", {WORD_NODE, WORD_SWITCH}, "NODE on|off"},
+    {"blind-lrm", {WORD_NODE, WORD_SWITCH}, "NODE on|off"},
     {"cut", {WORD_NODE, WORD_WAY_IF}, "NODE [in|out]"},
     {"disarm", {WORD_NONE}, ""},
     {"disk-full", {WORD_NODE, WORD_SWITCH}, "NODE on|off"},

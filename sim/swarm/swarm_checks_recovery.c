@@ -46,7 +46,10 @@ void check_recovery_begin(struct swarm_checks *checks, int64_t true_us, size_t n
     }
     if (checks->lost.count > 0) {
         int64_t batches = 1 + (int64_t)(checks->lost.count / RECOVERY_BATCH);
-        int64_t bound_ms = timing_worst_failover_ms(timing) + batches * RECOVERY_START_MS;
+        // A renewal that was on its way is delivered when the ring has changed, and counts from
+        // then.
+        int64_t bound_ms = timing_worst_failover_ms(timing) + timing_detection_ms(timing) +
+                           batches * RECOVERY_START_MS;
         checks->recover_by_us =
             true_us + bound_ms * CHECK_US * (1000 + TIMING_RHO_PER_MILLE) / 1000;
     }

@@ -78,6 +78,7 @@ struct swarm_node {
     bool is_on, is_paused;
     bool no_in, no_out, is_apart; // what is wrong with its cable; on the side that a split named
     bool is_blind;                // its ha-crm cannot read the store
+    bool lrm_is_blind;            // likewise
     bool is_stopping;             // an orderly reboot or departure: nothing is started again
     const char *reset_why;        // it is about to be reset, or NULL
     bool boots_again;             // when that has ended

@@ -190,7 +190,8 @@ struct swarm_lrm *swarm_lrm_start(struct swarm_node *node)
                                                .userdata = lrm};
     lrm->workers = swarm_workers_new(&workers);
     swarm_workers_set_fiber(lrm->workers, fiber);
-    swarm_store_tap_init(&lrm->store, node, swarm_client_store(lrm->client), fiber, NULL);
+    swarm_store_tap_init(&lrm->store, node, swarm_client_store(lrm->client), fiber,
+                         &node->lrm_is_blind);
     swarm_lease_tap_init(&lrm->lease, node, swarm_client_lease(lrm->client), fiber, &lrm->term);
     const struct lrm_ports ports = {
         .clock = &node->clock.port,

@@ -286,6 +286,13 @@ static int do_blind(struct step_run *run, struct error *err)
     return 0;
 }
 
+static int do_blind_lrm(struct step_run *run, struct error *err)
+{
+    (void)err; // never fails
+    run->node->lrm_is_blind = word_is(run, 2, "on");
+    return 0;
+}
+
 static int do_disk_slow(struct step_run *run, struct error *err)
 {
     int64_t ms = 0;
@@ -373,6 +380,7 @@ static const struct step_row {
     {"start-slow", STEP_ON_GUEST, do_start_slow},
     {"stop-slow", STEP_ON_GUEST, do_stop_slow},
     {"blind", STEP_ON_NODE, do_blind},
+    {"blind-lrm", STEP_ON_NODE, do_blind_lrm},
     {"disk-full", STEP_ON_NODE, do_disk_full},
     {"disk-slow", STEP_ON_NODE, do_disk_slow},
     {"disk-lost", STEP_ON_NODE, do_disk_lost},
@@ -431,7 +439,7 @@ void swarm_world_mend(struct swarm_world *world)
         swarm_disk_set_full(node->disk, false);
         swarm_disk_set_speed(node->disk, 1, DISK_USUAL_MS_MAX);
         node->power_switch = SWARM_SWITCH_WORKS;
-        node->is_blind = false;
+        node->is_blind = node->lrm_is_blind = false;
         swarm_node_power_on(node);
     }
     map_each (e, &world->guests) {

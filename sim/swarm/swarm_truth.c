@@ -266,7 +266,7 @@ static void truth_step_node(struct swarm_truth *truth, int64_t now_us,
         truth_step_daemon(truth, node, step->words[2], campaign_step_is(step, "hold"));
     } else if (campaign_step_is(step, "power-off") || campaign_step_is(step, "reboot") ||
                campaign_step_is(step, "disk-full") || campaign_step_is(step, "disk-slow") ||
-               campaign_step_is(step, "disk-lost")) {
+               campaign_step_is(step, "blind-lrm") || campaign_step_is(step, "disk-lost")) {
         truth_isolate(truth, node);
         node->is_on = node->is_on && !campaign_step_is(step, "power-off");
     } else if (campaign_step_is(step, "node-leave") || campaign_step_is(step, "node-join") ||

@@ -108,7 +108,7 @@ export class Fixture {
         if (name === '/access/ticket' && request.method === 'POST') {
             const isGood = [this.world.password, TICKET].includes(parameters.password);
             if (!isGood) refuse(401, 'authentication failure');
-            return { username: 'root@pam', ticket: TICKET, CSRFPreventionToken: CSRF, cap: {} };
+            return { username: this.world.user, ticket: TICKET, CSRFPreventionToken: CSRF, cap: {} };
         }
         if (!this.isLoggedIn(request)) refuse(401, 'No ticket');
         if (request.method !== 'GET' && request.headers.csrfpreventiontoken !== CSRF) {

@@ -267,6 +267,48 @@ pageTest('third_node_joins_by_the_string_that_was_copied', { context: { permissi
     }
 });
 
+const AUDITOR = { '/': { 'Sys.Audit': 1, 'VM.Audit': 1, 'Datastore.Audit': 1 } };
+
+pageTest('auditor_sees_all_and_can_press_nothing_that_changes', { world: () => Object.assign(farm(), { user: 'watch@pam', permissions: AUDITOR }) },
+    async (page, fixture, world) => {
+        const cannot = async (name, words) => {
+            const button = page.getByRole('button', { name, exact: true });
+            await waitFor(`${name} is disabled`, () => button.first().isDisabled());
+            for (const one of await button.all()) {
+                assert.ok(await one.isDisabled(), name);
+                assert.equal(await one.getAttribute('title'), words, name);
+            }
+        };
+        await goTo(page, 'HA');
+        await row(page, 'Resources', /ct:101/).click();
+        for (const name of ['Arm HA', 'Disarm HA', 'Add', 'Edit', 'Remove', 'Migrate', 'Enter maintenance: node1']) {
+            await cannot(name, 'You need the right Sys.Console on /.');
+        }
+        await row(page, 'Resources', /ct:101/).dblclick();
+        assert.equal(await page.getByRole('dialog').count(), 0);
+        assert.deepEqual(await findBarriers(page), []);
+        await goTo(page, 'Affinity Rules');
+        await cannot('Add', 'You need the right Sys.Console on /.');
+        await goTo(page, 'Guests');
+        await row(page, 'Guests', /ct:100/).click();
+        for (const name of ['Start', 'Shutdown', 'Stop', 'Reboot']) await cannot(name, 'You need the right VM.PowerMgmt on /vms/100.');
+        await cannot('Migrate', 'You need the right VM.Migrate on /vms/100.');
+        await goTo(page, 'Cluster');
+        await cannot('Create Cluster', 'Only root@pam may do this.');
+        assert.ok(await page.getByRole('button', { name: 'Join Information' }).isEnabled());
+        // A right that is given is used at once.
+        world.permissions = { ...AUDITOR, '/vms/100': { 'VM.Audit': 1, 'VM.PowerMgmt': 1 } };
+        world.entry('node1/tool', 'permission-changed', { kind: 'acl', name: '/vms/100', what: 'changed', user: 'root@pam' });
+        await goTo(page, 'Guests');
+        await row(page, 'Guests', /ct:100/).click();
+        await waitFor('Shutdown is enabled', () => page.getByRole('button', { name: 'Shutdown' }).isEnabled());
+        assert.ok(await page.getByRole('button', { name: 'Start' }).isDisabled()); // it runs
+        await cannot('Migrate', 'You need the right VM.Migrate on /vms/100.');
+        await row(page, 'Guests', /ct:101/).click();
+        await cannot('Shutdown', 'You need the right VM.PowerMgmt on /vms/101.');
+        assert.deepEqual(fixture.requests.filter((request) => !request.startsWith('GET')), ['POST /access/ticket']);
+    });
+
 pageTest('colours_are_switched_and_remembered', { context: { colorScheme: 'light' } }, async (page) => {
     const back = () => page.evaluate(() => getComputedStyle(document.documentElement).backgroundColor);
     const light = await back();

@@ -9,11 +9,12 @@ const TOTEM = { cluster_name: 'farm', config_version: '5', version: '2', ip_vers
     secauth: 'on', interface: { 0: { linknumber: '0' } } };
 const kindOf = (sid) => (sid.startsWith('vm') ? 'qemu' : 'lxc');
 const now = () => Date.now() / 1000;
+const ALL = { '/': { 'Sys.Audit': 1, 'Sys.Console': 1, 'Sys.Modify': 1, 'VM.Audit': 1, 'VM.PowerMgmt': 1, 'VM.Migrate': 1 } };
 
 export class World {
     // nodes: [name]; guests: [{sid, name, node, status}]; services: [{sid, …}]
     constructor({ local = 'node2', nodes, guests = [], services = [], leaseMs = 4000, isStandalone = false }) {
-        Object.assign(this, { local, leaseMs, isStandalone, password: 'secret', version: 3, master: nodes[0], history: [], tasks: [] });
+        Object.assign(this, { local, leaseMs, isStandalone, password: 'secret', user: 'root@pam', permissions: ALL, version: 3, master: nodes[0], history: [], tasks: [] });
         this.rules = [{ rule: 'web-first', type: 'node-affinity', resources: 'ct:100', nodes: 'node1:2,node2', strict: 0, order: 1,
             digest: 'd' }];
         this.armed = 'armed';
@@ -150,6 +151,7 @@ export class World {
         case '/storage': return [{ storage: 'local', type: 'dir', path: '/var/lib/guests', content: 'rootdir,images', digest: 'd' },
             { storage: 'shared', type: 'nfs', server: '10.77.0.9', export: '/srv/guests', content: 'rootdir,images', shared: 1, digest: 'd' }];
         case '/access/users': return [{ userid: 'root@pam', enable: 1, expire: 0 }, { userid: 'watch@pam', enable: 1, comment: 'night shift' }];
+        case '/access/permissions': return this.permissions;
         case '/access/acl': return [{ path: '/', ugid: 'watch@pam', roleid: 'Auditor', type: 'user', propagate: 1 }];
         case '/access/roles': return [{ roleid: 'Auditor', special: 1, privs: 'Sys.Audit,VM.Audit,Datastore.Audit' }];
         default: return undefined;

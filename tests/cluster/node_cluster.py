@@ -7,6 +7,7 @@ import os
 import re
 import signal
 import subprocess
+import sys
 import time
 
 TOP = os.path.dirname(os.path.dirname(os.path.dirname(os.path.realpath(__file__))))
@@ -92,6 +93,8 @@ class Cluster:
         self.observer_log = os.path.join(folder, 'observer.log')
         self.observer_process = None
         self.observer_offset = 0
+        self.standstill_log = os.path.join(folder, 'standstill.log')
+        self.standstill_process = None
         self.cgroup = ''
         self.writers = {}
         self.log_offsets = {}
@@ -125,6 +128,10 @@ class Cluster:
         with open(self.observer_log, 'wb') as output:
             self.observer_process = subprocess.Popen((self.observer, '--interval', str(interval_ms), self.cgroup),
                                                      stdout=output, stdin=subprocess.DEVNULL)
+        with open(self.standstill_log, 'wb') as output:
+            self.standstill_process = subprocess.Popen(
+                (sys.executable, os.path.join(TOP, 'tests', 'cluster', 'standstill.py'), self.node('path').strip()),
+                stdout=output, stdin=subprocess.DEVNULL)
         for node in self.names:
             self.writers[node] = Writer(self, node, os.path.join(self.folder, f'writer-{node}.log'))
 
@@ -146,6 +153,10 @@ class Cluster:
     def end(self):
         """The observer's verdict: the number of times a container ran twice, over everything."""
         violations = None
+        if self.standstill_process:
+            self.standstill_process.terminate()
+            self.standstill_process.wait()
+            self.standstill_process = None
         if self.observer_process:
             self.observer_process.terminate()
             self.observer_process.wait()
@@ -155,6 +166,11 @@ class Cluster:
             words = last[0].split() if last else []
             violations = int(words[4]) if len(words) == 5 and words[1] == 'summary' else None
         return violations
+
+    def standstills(self, since):
+        """When the machine itself stood still since then, and how long."""
+        with open(self.standstill_log, encoding='utf-8') as lines:
+            return [line.rstrip() for line in lines if float(line.split()[0]) >= since]
 
     def down(self):
         self.node('down', check=False)

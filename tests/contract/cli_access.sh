@@ -2,57 +2,19 @@
 # SPDX-License-Identifier: Apache-2.0
 # cli_access.sh HA-CLUSTERD HA-CLUSTER: users, tokens, roles and permissions against a real ha-clusterd on a machine by
 # itself (in_node.sh). TAP, one line a step.
-set -u
+# shellcheck source=tests/contract/cli_steps.sh
+. "$(dirname "$(readlink -f "$0")")/cli_steps.sh"
 CLUSTERD=$1 CLUSTER=$2
-export LC_ALL=C.UTF-8
-count=0 failed=0
 
-report() {
-    count=$((count + 1))
-    if [ "$1" = 0 ]; then
-        echo "ok $count - $2"
-    else
-        echo "not ok $count - $2"
-        echo "# ${out//$'\n'/$'\n'# }"
-        failed=1
-    fi
-}
-# run COMMAND…: output in $out, status in $status
-run() {
-    out=$("$@" 2>&1 </dev/null) && status=0 || status=$?
-}
-does() {
-    local name=$1; shift
-    run "$@"; [ "$status" = 0 ] && [ -z "$out" ]; report $? "$name"
-}
-refuses() {
-    local name=$1 want=$2 words=$3; shift 3
-    local before after
-    before=$(all)
-    run "$@"
-    after=$(all)
-    [ "$status" = "$want" ] && [[ $out == *"$words"* ]] && [ "$before" = "$after" ]
-    report $? "$name"
-}
-prints() {
-    local name=$1 words=$2; shift 2
-    run "$@"; [ "$status" = 0 ] && [[ $out == *"$words"* ]]; report $? "$name"
-}
 all() {
     for what in user group token role acl; do
         "$CLUSTER" $what list --output-format json
     done
 }
+is_quorate() { "$CLUSTER" status --output-format json | grep -q '"quorate":true'; }
 
-export HA_MANAGER_RUN_DIR=/run/session/run HA_MANAGER_STATE_DIR=/run/session/state
-mkdir -p /run/session/run /run/session/state /run/session/etc
-mount --bind /run/session/etc /etc/corosync 2>/dev/null
-"$CLUSTERD" 2>/run/session/clusterd.log &
-daemon=$!
-for _ in $(seq 100); do
-    [ "$("$CLUSTER" status --output-format json 2>/dev/null | grep -c '"quorate":true')" = 1 ] && break
-    sleep 0.1
-done
+machine_make /run/session
+clusterd_start "$CLUSTERD" is_quorate
 
 prints "root is always there" "root@pam" "$CLUSTER" user list
 printf 'correct horse\nnot this\n' >/run/session/password
@@ -107,7 +69,4 @@ does "group remove" "$CLUSTER" group remove ops
 prints "restore" "restored" "$CLUSTER" restore /run/session/backup
 [ "$(all)" = "$kept" ]; report $? "restore brings all of it back"
 
-kill "$daemon"
-wait "$daemon" 2>/dev/null
-echo "1..$count"
-exit $failed
+steps_end

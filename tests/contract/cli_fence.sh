@@ -2,60 +2,17 @@
 # SPDX-License-Identifier: Apache-2.0
 # cli_fence.sh HA-CLUSTERD HA-CLUSTER: 'ha-cluster fence …' against a real ha-clusterd on a machine by itself, with a small
 # script as agent. Runs in a machine of its own (in_node.sh). TAP, one line a step.
-set -u
+# shellcheck source=tests/contract/cli_steps.sh
+. "$(dirname "$(readlink -f "$0")")/cli_steps.sh"
 CLUSTERD=$1 CLUSTER=$2
-export LC_ALL=C.UTF-8
-count=0 failed=0
 
-# report RESULT NAME: RESULT 0 is good; with what was printed when not
-report() {
-    count=$((count + 1))
-    if [ "$1" = 0 ]; then
-        echo "ok $count - $2"
-    else
-        echo "not ok $count - $2"
-        echo "# ${out//$'\n'/$'\n'# }"
-        failed=1
-    fi
-}
-run() {
-    out=$("$@" 2>&1 </dev/null) && status=0 || status=$?
-}
-# prints NAME STATUS WORDS COMMAND…: exits so, with the words in its output
-prints() {
-    local name=$1 want=$2 words=$3
-    shift 3
-    run "$@"
-    [ "$status" = "$want" ] && [[ $out == *"$words"* ]]
-    report $? "$name"
-}
-# refuses NAME STATUS WORDS COMMAND…: likewise, and the devices stay the same
-refuses() {
-    local before
-    before=$(fence list --output-format json)
-    prints "$@"
-    [ "$before" = "$(fence list --output-format json)" ]
-    report $? "  and nothing changed"
-}
+all() { fence list --output-format json; }
 fence() { "$CLUSTER" fence "$@"; }
-# on_terminal QUESTION ANSWER COMMAND…: with somebody at a terminal who types the answer when asked
-on_terminal() {
-    local question=$1 answer=$2
-    shift 2
-    : >$folder/screen
-    out=$({
-        for _ in $(seq 200); do
-            ! grep -qF "$question" $folder/screen || break
-            sleep 0.05
-        done
-        printf '%s\n' "$answer"
-    } | script -qec "$*" $folder/typescript 2>&1 | tee $folder/screen; exit "${PIPESTATUS[1]}") && status=0 || status=$?
-}
 
 folder=/run/session
-export HA_MANAGER_RUN_DIR=$folder/run HA_MANAGER_STATE_DIR=$folder/state HA_MANAGER_FENCE_DIR=$folder/agents
-mkdir -p $folder/run $folder/state $folder/agents $folder/etc
-mount --bind $folder/etc /etc/corosync 2>/dev/null
+machine_make $folder
+export HA_MANAGER_FENCE_DIR=$folder/agents
+mkdir -p $folder/agents
 node=$(hostname)
 
 # The agent: its power is a file, its password must be right.
@@ -86,15 +43,10 @@ echo on >$folder/power
 printf 'password=hunter2\n' >$folder/open
 chmod 644 $folder/open
 
-prints "without ha-clusterd it says so" 1 "ha-cluster: ha-clusterd is not running" fence list
-"$CLUSTERD" 2>$folder/clusterd.log &
-daemon=$!
-for _ in $(seq 100); do
-    fence options --self-test never >/dev/null 2>&1 && break
-    sleep 0.1
-done
+ends "without ha-clusterd it says so" 1 "ha-cluster: ha-clusterd is not running" fence list
+clusterd_start "$CLUSTERD" fence options --self-test never
 
-prints "no devices at first" 1 "no fence devices are configured" fence test
+ends "no devices at first" 1 "no fence devices are configured" fence test
 refuses "an agent that is not there" 1 "no fence agent 'fence_none' on this node" fence add d1 --agent fence_none --nodes "$node"
 refuses "a path as agent" 2 "agent: '/bin/sh' is no name of a fence agent" fence add d1 --agent /bin/sh --nodes "$node"
 refuses "an unknown node" 1 "no node 'other' in this cluster" fence add d1 --agent fence_test --nodes other --param ip=1
@@ -108,18 +60,18 @@ refuses "a secret without a terminal" 2 "secret: there is no terminal to ask on:
 refuses "a secret file that others can read" 2 "is not a file that only you can read" \
     fence add d1 --agent fence_test --nodes "$node" --param ip=1 --secret-file $folder/open
 refuses "a level that is none" 2 "level: 10 is too large" fence add d1 --agent fence_test --nodes "$node" --level 10
-prints "add" 0 "fence device 'd1' added" fence add d1 --agent fence_test --nodes "$node" --param ip=1 --secret-file $folder/wrong
+prints "add" "fence device 'd1' added" fence add d1 --agent fence_test --nodes "$node" --param ip=1 --secret-file $folder/wrong
 refuses "add again" 1 "exists already" fence add d1 --agent fence_test --nodes "$node" --param ip=1
-prints "test of a device with a wrong password" 1 "password '***' is wrong" fence test
+ends "test of a device with a wrong password" 1 "password '***' is wrong" fence test
 [[ $out != *swordfish* ]]; report $? "  whose words do not show it"
-prints "its result is kept" 0 "password '***' is wrong" fence list
+prints "its result is kept" "password '***' is wrong" fence list
 on_terminal "password of" hunter2 "$CLUSTER" fence set d1 --secret password
 [ "$status" = 0 ] && [[ $out == *"password of 'd1': "* && $out != *hunter2* ]]; report $? "a secret asked for on the terminal"
-prints "test" 0 '"result":"passed"' fence test --output-format json
-prints "test, as a table" 0 "│ d1     │ status" fence test d1
-prints "list shows the names of secrets" 0 '"secrets":["password"]' fence list --output-format json
+prints "test" '"result":"passed"' fence test --output-format json
+prints "test, as a table" "│ d1     │ status" fence test d1
+prints "list shows the names of secrets" '"secrets":["password"]' fence list --output-format json
 [[ $out != *hunter2* ]]; report $? "  and not the secrets"
-prints "status" 0 '"power":"on"' fence status --output-format json
+prints "status" '"power":"on"' fence status --output-format json
 refuses "off of the own node" 1 "is this one: switch it off from another node" fence off "$node" --yes
 refuses "off without a terminal" 1 "is not switched off without --yes" fence off "$node" --force
 on_terminal "Type the" something "$CLUSTER" fence off "$node" --force
@@ -127,33 +79,30 @@ on_terminal "Type the" something "$CLUSTER" fence off "$node" --force
 report $? "off with another name typed switches nothing"
 on_terminal "Type the" "$node" "$CLUSTER" fence off "$node" --force
 [ "$status" = 0 ] && [ "$(cat $folder/power)" = off ]; report $? "off with the name typed"
-prints "status of a node that is off" 0 '"power":"off"' fence status "$node" --output-format json
-prints "test finds a device that calls a member off" 1 "the device cannot be trusted" fence test
-prints "on" 0 "node '$node' is switched on" fence on "$node"
-prints "off with --yes" 0 "node '$node' is off" fence off "$node" --yes --force
-prints "on again" 0 "is switched on" fence on "$node"
-prints "a second device, in the same level" 0 "added" \
+prints "status of a node that is off" '"power":"off"' fence status "$node" --output-format json
+ends "test finds a device that calls a member off" 1 "the device cannot be trusted" fence test
+prints "on" "node '$node' is switched on" fence on "$node"
+prints "off with --yes" "node '$node' is off" fence off "$node" --yes --force
+prints "on again" "is switched on" fence on "$node"
+prints "a second device, in the same level" "added" \
     fence add d0 --agent fence_test --nodes "$node" --param ip=1 --param mode=hang --timeout 1 --secret-file $folder/secret
-prints "  all devices of a level must do it" 1 "could not be switched off: it may still be on" fence off "$node" --yes --force
-prints "set: the other one first" 0 "" fence set d1 --level 2
-prints "  a device that hangs leaves it to the next level" 0 "did not end its 'off' in time" fence off "$node" --yes --force
-prints "  test of a device that hangs" 1 '"exit_status":-1' fence test d0 --output-format json
-prints "set: disabled" 0 "" fence set d0 --disabled
-prints "  is passed over" 0 "is switched on" fence on "$node"
-prints "  also when all are tried" 0 '"device":"d1"' fence test --output-format json
+ends "  all devices of a level must do it" 1 "could not be switched off: it may still be on" fence off "$node" --yes --force
+prints "set: the other one first" "" fence set d1 --level 2
+prints "  a device that hangs leaves it to the next level" "did not end its 'off' in time" fence off "$node" --yes --force
+ends "  test of a device that hangs" 1 '"exit_status":-1' fence test d0 --output-format json
+prints "set: disabled" "" fence set d0 --disabled
+prints "  is passed over" "is switched on" fence on "$node"
+prints "  also when all are tried" '"device":"d1"' fence test --output-format json
 [[ $out != *'"d0"'* ]]; report $? "  by tests"
-prints "set: delete" 0 "" fence set d0 --delete mode,disabled
+prints "set: delete" "" fence set d0 --delete mode,disabled
 refuses "set: delete what is not there" 1 "has no parameter or secret 'mode'" fence set d0 --delete mode
-prints "options" 0 '{"self_test_interval_s":0}' fence options --output-format json
-prints "options set" 0 "" fence options --self-test 1d
-prints "options" 0 '{"self_test_interval_s":86400}' fence options --output-format json
+prints "options" '{"self_test_interval_s":0}' fence options --output-format json
+prints "options set" "" fence options --self-test 1d
+prints "options" '{"self_test_interval_s":86400}' fence options --output-format json
 refuses "options with a bad interval" 2 "self-test: '5s' is not 'never' and no time from 1m to 365d" fence options --self-test 5s
-prints "completion" 0 "d0
+prints "completion" "d0
 d1" "$CLUSTER" complete-words fence remove ""
-prints "remove" 0 "" fence remove d0
+prints "remove" "" fence remove d0
 refuses "remove again" 1 "no fence device 'd0', there are: d1" fence remove d0
 
-kill $daemon
-wait $daemon 2>/dev/null
-echo "1..$count"
-exit $failed
+steps_end

@@ -3,37 +3,14 @@
 # cli_guests.sh FOLDER-OF-BUILD: what ha-guest does to real containers on a machine by itself, with all daemons: limits,
 # interfaces, mounts, exec, copies, imports; under HA and not; and what HA makes of what is done by hand. Runs in a
 # machine of its own (in_node.sh). TAP, one line a step.
-set -u
+# shellcheck source=tests/contract/cli_steps.sh
+. "$(dirname "$(readlink -f "$0")")/cli_steps.sh"
 BUILD=$1 MANAGER=$1/cli/ha-manager GUEST=$1/cli/ha-guest
-export LC_ALL=C.UTF-8
-count=0 failed=0 out=
 
-report() { # report RESULT NAME
-    count=$((count + 1))
-    if [ "$1" = 0 ]; then
-        echo "ok $count - $2"
-    else
-        echo "not ok $count - $2"
-        echo "# ${out//$'\n'/$'\n'# }"
-        failed=1
-    fi
-}
-run() { out=$("$@" 2>&1 </dev/null) && status=0 || status=$?; }
-does() { local name=$1; shift; run "$@"; [ "$status" = 0 ] && [ -z "$out" ]; report $? "$name"; }
 # says NAME WORDS COMMAND…: succeeds with one line that has these words
 says() {
     local name=$1 words=$2; shift 2
     run "$@"; [ "$status" = 0 ] && [[ $out == *"$words"* ]] && [ "$(wc -l <<<"$out")" = 1 ]; report $? "$name"
-}
-prints() { local name=$1 words=$2; shift 2; run "$@"; [ "$status" = 0 ] && [[ $out == *"$words"* ]]; report $? "$name"; }
-# refuses NAME STATUS WORDS COMMAND…: with these words, in one line when it is no matter of usage; definitions stay
-refuses() {
-    local name=$1 want=$2 words=$3 before; shift 3
-    before=$(all)
-    run "$@"
-    [ "$status" = "$want" ] && [[ $out == *"$words"* ]] && { [ "$want" != 1 ] || [ "$(wc -l <<<"$out")" = 1 ]; } &&
-        [ "$before" = "$(all)" ]
-    report $? "$name"
 }
 all() { for sid in $(guests); do "$GUEST" config "$sid"; done; }
 guests() { "$GUEST" list --noheader 1 --noborder 1 | grep -oE '(ct|vm):[0-9]+'; }

@@ -2,30 +2,10 @@
 # SPDX-License-Identifier: Apache-2.0
 # cli_services.sh FOLDER-OF-BUILD: OCF services under HA on a machine by itself, with all daemons: defined, started,
 # kept, stopped, forgotten. Runs in a machine of its own (in_node.sh). TAP, one line a step.
-set -u
+# shellcheck source=tests/contract/cli_steps.sh
+. "$(dirname "$(readlink -f "$0")")/cli_steps.sh"
 BUILD=$1 MANAGER=$1/cli/ha-manager
-export LC_ALL=C.UTF-8
-count=0 failed=0 out=
 
-report() { # report RESULT NAME
-    count=$((count + 1))
-    if [ "$1" = 0 ]; then
-        echo "ok $count - $2"
-    else
-        echo "not ok $count - $2"
-        echo "# ${out//$'\n'/$'\n'# }"
-        failed=1
-    fi
-}
-run() { out=$("$@" 2>&1) && status=0 || status=$?; }
-does() { local name=$1; shift; run "$@"; [ "$status" = 0 ] && [ -z "$out" ]; report $? "$name"; }
-# refuses NAME STATUS WORDS COMMAND…: one line with these words
-refuses() {
-    local name=$1 want=$2 words=$3; shift 3
-    run "$@"
-    [ "$status" = "$want" ] && [[ $out == *"$words"* ]] && { [ "$want" != 1 ] || [ "$(wc -l <<<"$out")" = 1 ]; }
-    report $? "$name"
-}
 # becomes NAME SECONDS COMMAND…: the command succeeds within the time
 becomes() {
     local name=$1 i; shift
@@ -137,6 +117,14 @@ becomes "a start that fails is explained" 60 \
 becomes "it is in error when it cannot be started" 60 shows ocf:db1 error
 explains $'\treading the configuration'; report $? "with its last lines"
 explains $'\tit failed on node1, node1'; report $? "and the nodes it failed on"
+"$MANAGER" why ocf:db1 | grep -qF "It is in error, on node1: cannot start 'ocf:db1'"; report $? "why says the same"
+"$MANAGER" why ocf:db1 | grep -qF "It failed on node1, node1, 2 of 2 times that max_relocate allows: used up."
+report $? "and that its tries are used up"
+"$MANAGER" what-if --lose node1 | grep -qF "The quorum is lost: 0 of 1 votes are left, 1 are needed."
+report $? "what-if knows that nobody is left"
+refuses "what-if without a question" 2 "give at least one of" "$MANAGER" what-if
+refuses "what-if of a node that there is not" 1 "no node 'node7' in this cluster" "$MANAGER" what-if --lose node7
+refuses "why of a service that there is not" 1 "no service 'ocf:none'" "$MANAGER" why ocf:none
 does "the way out" "$MANAGER" set ocf:db1 --state disabled
 becomes "it is disabled once more" 20 shows ocf:db1 disabled
 does "repair" "$MANAGER" set ocf:db1 --delete param.mode

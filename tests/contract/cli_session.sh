@@ -2,63 +2,20 @@
 # SPDX-License-Identifier: Apache-2.0
 # cli_session.sh HA-CLUSTERD HA-MANAGER HA-GUEST: the tools against a real ha-clusterd on a machine by itself, with a
 # real container. Runs in a machine of its own (in_node.sh). TAP, one line a step.
-set -u
+# shellcheck source=tests/contract/cli_steps.sh
+. "$(dirname "$(readlink -f "$0")")/cli_steps.sh"
 CLUSTERD=$1 MANAGER=$2 GUEST=$3
-export LC_ALL=C.UTF-8
-count=0 failed=0
 
-# report RESULT NAME: RESULT 0 is good; with what was printed when not
-report() {
-    count=$((count + 1))
-    if [ "$1" = 0 ]; then
-        echo "ok $count - $2"
-    else
-        echo "not ok $count - $2"
-        echo "# ${out//$'\n'/$'\n'# }"
-        failed=1
-    fi
-}
-# run COMMAND…: output in $out, status in $status
-run() {
-    out=$("$@" 2>&1) && status=0 || status=$?
-}
-# does NAME COMMAND…: prints nothing and exits 0
-does() {
-    local name=$1; shift
-    run "$@"; [ "$status" = 0 ] && [ -z "$out" ]; report $? "$name"
-}
-# refuses NAME STATUS WORDS COMMAND…: exits with this status, one line with these words, and the store stays the same
-refuses() {
-    local name=$1 want=$2 words=$3; shift 3
-    local before after
-    before=$(all)
-    run "$@"
-    after=$(all)
-    [ "$status" = "$want" ] && [[ $out == *"$words"* ]] && { [ "$want" != 1 ] || [ "$(wc -l <<<"$out")" = 1 ]; } &&
-        [ "$before" = "$after" ]
-    report $? "$name"
-}
-# prints NAME WORDS COMMAND…: exits 0 and the words are in the output
-prints() {
-    local name=$1 words=$2; shift 2
-    run "$@"; [ "$status" = 0 ] && [[ $out == *"$words"* ]]; report $? "$name"
-}
 all() { "$MANAGER" config; "$GUEST" list --output-format json; "$GUEST" storage list --output-format json; }
 
-export HA_MANAGER_RUN_DIR=/run/session/run HA_MANAGER_STATE_DIR=/run/session/state
-mkdir -p /run/session/run /run/session/state /run/session/shared /run/session/etc
-mount --bind /run/session/etc /etc/corosync 2>/dev/null
+machine_make /run/session
+mkdir -p /run/session/shared
 
 run "$MANAGER" status
 [ "$status" = 1 ] && [[ $out == "ha-manager: ha-clusterd is not running"* ]] && [ "$(wc -l <<<"$out")" = 1 ]
 report $? "without ha-clusterd every command says so"
 
-"$CLUSTERD" 2>/run/session/clusterd.log &
-daemon=$!
-for _ in $(seq 100); do
-    "$MANAGER" status >/dev/null 2>&1 && break
-    sleep 0.1
-done
+clusterd_start "$CLUSTERD" "$MANAGER" status
 
 prints "a machine by itself is quorate" "quorum OK" "$MANAGER" status
 does "storage add" "$GUEST" storage add shared1 --path /run/session/shared --shared
@@ -143,7 +100,4 @@ took_ms=$((($(date +%s%N) - start_ns) / 10000000))
 out="status takes $took_ms ms"
 [ $took_ms -lt 200 ]; report $? "status answers at once"
 
-kill $daemon
-wait $daemon 2>/dev/null
-echo "1..$count"
-exit $failed
+steps_end

@@ -20,8 +20,9 @@
 #include "lrm/agents/agent_context.h"
 #include "lrm/agents/agents.h"
 #include "tests/contract/agent_subject.h"
+#include "tests/lib/agent_verbs.h"
 #include "tests/lib/fake_store.h"
-#include "tests/lib/test.h"
+#include "tests/lib/fixture.h"
 
 enum { TEST_TERM = 7, TEST_GRACE_S = 10, TEST_KILL_MS = 3000 };
 
@@ -81,35 +82,6 @@ static int teardown(void **state)
     return r;
 }
 
-static void assert_ok(struct fixture *f, int r)
-{
-    if (r != 0) {
-        print_error("%d: %s\n", r, f->err.text);
-    }
-    assert_int_equal(r, 0);
-}
-
-static void assert_refused(struct fixture *f, int r, int code, const char *words)
-{
-    if (r != code || strstr(f->err.text, words) == NULL) {
-        print_error("%d: %s\n", r, f->err.text);
-    }
-    assert_int_equal(r, code);
-    assert_non_null(strstr(f->err.text, words));
-}
-
-static bool is_running(struct fixture *f)
-{
-    bool running = false;
-    assert_ok(f, f->agent->ops->check(f->agent, f->guest, &running, &f->err));
-    return running;
-}
-
-static void start(struct fixture *f)
-{
-    assert_ok(f, f->agent->ops->start(f->agent, f->guest, &f->err));
-}
-
 static pid_t init_pid(struct fixture *f)
 {
     return f->type->init_pid != NULL ? f->type->init_pid(f->subject->sid) : 0;
@@ -117,7 +89,7 @@ static pid_t init_pid(struct fixture *f)
 
 static void assert_nothing_left(struct fixture *f)
 {
-    assert_false(is_running(f));
+    assert_false(agent_verbs_is_running(f->agent, f->guest));
     assert_false(f->subject->is_left(f->arena));
     assert_int_equal(init_pid(f), 0);
 }
@@ -140,12 +112,12 @@ static void never_started_does_not_run(void **state)
 static void started_runs_and_works(void **state)
 {
     struct fixture *f = *state;
-    start(f);
-    assert_true(is_running(f));
+    agent_verbs_start(f->agent, f->guest);
+    assert_true(agent_verbs_is_running(f->agent, f->guest));
     assert_true(f->subject->is_left(f->arena));
     assert_true(!f->subject->has_process || init_pid(f) > 0);
     if (f->agent->ops->health != NULL) {
-        assert_ok(f, f->agent->ops->health(f->agent, f->guest, &f->err));
+        fixture_ok(f, f->agent->ops->health(f->agent, f->guest, &f->err));
     }
 }
 
@@ -153,73 +125,73 @@ static void started_runs_and_works(void **state)
 static void started_keeps_no_lock(void **state)
 {
     struct fixture *f = *state;
-    start(f);
+    agent_verbs_start(f->agent, f->guest);
     assert_int_equal(close(take_lock(f)), 0);
 }
 
 static void running_start_changes_nothing(void **state)
 {
     struct fixture *f = *state;
-    start(f);
+    agent_verbs_start(f->agent, f->guest);
     pid_t before = init_pid(f);
-    start(f);
+    agent_verbs_start(f->agent, f->guest);
     assert_int_equal(init_pid(f), before);
-    assert_true(is_running(f));
+    assert_true(agent_verbs_is_running(f->agent, f->guest));
 }
 
 static void stop_leaves_nothing(void **state)
 {
     struct fixture *f = *state;
-    start(f);
-    assert_ok(f, f->agent->ops->stop(f->agent, f->guest, TEST_GRACE_S, &f->err));
+    agent_verbs_start(f->agent, f->guest);
+    fixture_ok(f, f->agent->ops->stop(f->agent, f->guest, TEST_GRACE_S, &f->err));
     assert_nothing_left(f);
 }
 
 static void hard_stop_leaves_nothing(void **state)
 {
     struct fixture *f = *state;
-    start(f);
-    assert_ok(f, f->agent->ops->stop(f->agent, f->guest, 0, &f->err));
+    agent_verbs_start(f->agent, f->guest);
+    fixture_ok(f, f->agent->ops->stop(f->agent, f->guest, 0, &f->err));
     assert_nothing_left(f);
 }
 
 static void stop_of_a_stopped_one_is_fine(void **state)
 {
     struct fixture *f = *state;
-    assert_ok(f, f->agent->ops->stop(f->agent, f->guest, TEST_GRACE_S, &f->err));
+    fixture_ok(f, f->agent->ops->stop(f->agent, f->guest, TEST_GRACE_S, &f->err));
     assert_nothing_left(f);
 }
 
 static void ended_by_itself_is_seen_and_starts_again(void **state)
 {
     struct fixture *f = *state;
-    start(f);
+    agent_verbs_start(f->agent, f->guest);
     f->subject->end(f->arena);
-    for (int i = 0; i < 500 && is_running(f); i++) {
+    for (int i = 0; i < 500 && agent_verbs_is_running(f->agent, f->guest); i++) {
         (void)usleep(10000);
     }
-    assert_false(is_running(f));
-    start(f);
-    assert_true(is_running(f));
+    assert_false(agent_verbs_is_running(f->agent, f->guest));
+    agent_verbs_start(f->agent, f->guest);
+    assert_true(agent_verbs_is_running(f->agent, f->guest));
 }
 
 static void kill_leaves_nothing(void **state)
 {
     struct fixture *f = *state;
-    start(f);
-    assert_ok(f, f->agent->ops->kill(f->agent, f->subject->sid, TEST_KILL_MS, &f->err));
+    agent_verbs_start(f->agent, f->guest);
+    fixture_ok(f, f->agent->ops->kill(f->agent, f->subject->sid, TEST_KILL_MS, &f->err));
     assert_nothing_left(f);
-    assert_ok(f, f->agent->ops->kill(f->agent, f->subject->sid, TEST_KILL_MS, &f->err));
-    start(f);
-    assert_true(is_running(f));
+    fixture_ok(f, f->agent->ops->kill(f->agent, f->subject->sid, TEST_KILL_MS, &f->err));
+    agent_verbs_start(f->agent, f->guest);
+    assert_true(agent_verbs_is_running(f->agent, f->guest));
 }
 
 static void kill_needs_no_store(void **state)
 {
     struct fixture *f = *state;
-    start(f);
+    agent_verbs_start(f->agent, f->guest);
     struct agent *alone = open_agent(f, NULL, 0);
-    assert_ok(f, alone->ops->kill(alone, f->subject->sid, TEST_KILL_MS, &f->err));
+    fixture_ok(f, alone->ops->kill(alone, f->subject->sid, TEST_KILL_MS, &f->err));
     f->type->close(alone);
     assert_nothing_left(f);
 }
@@ -227,7 +199,7 @@ static void kill_needs_no_store(void **state)
 static void kill_of_one_that_was_never_here_is_fine(void **state)
 {
     struct fixture *f = *state;
-    assert_ok(f, f->agent->ops->kill(f->agent, f->subject->sid, TEST_KILL_MS, &f->err));
+    fixture_ok(f, f->agent->ops->kill(f->agent, f->subject->sid, TEST_KILL_MS, &f->err));
     assert_nothing_left(f);
 }
 
@@ -235,21 +207,21 @@ static void kill_of_one_that_was_never_here_is_fine(void **state)
 static void kill_while_another_process_has_its_lock_is_no_proof(void **state)
 {
     struct fixture *f = *state;
-    start(f);
+    agent_verbs_start(f->agent, f->guest);
     int fd = take_lock(f);
-    assert_refused(f, f->agent->ops->kill(f->agent, f->subject->sid, 100, &f->err), -EBUSY,
-                   "cannot kill");
+    fixture_refuses(f, f->agent->ops->kill(f->agent, f->subject->sid, 100, &f->err), -EBUSY,
+                    "cannot kill");
     assert_int_equal(close(fd), 0);
-    assert_ok(f, f->agent->ops->kill(f->agent, f->subject->sid, TEST_KILL_MS, &f->err));
+    fixture_ok(f, f->agent->ops->kill(f->agent, f->subject->sid, TEST_KILL_MS, &f->err));
     assert_nothing_left(f);
 }
 
 static void hard_stop_while_another_process_has_its_lock_is_no_proof(void **state)
 {
     struct fixture *f = *state;
-    start(f);
+    agent_verbs_start(f->agent, f->guest);
     int fd = take_lock(f);
-    assert_refused(f, f->agent->ops->stop(f->agent, f->guest, 0, &f->err), -EBUSY, "cannot stop");
+    fixture_refuses(f, f->agent->ops->stop(f->agent, f->guest, 0, &f->err), -EBUSY, "cannot stop");
     assert_int_equal(close(fd), 0);
 }
 
@@ -257,16 +229,16 @@ static void refused_start_says_why_and_leaves_nothing(void **state)
 {
     struct fixture *f = *state;
     struct guest *guest = make_guest(f, "node2");
-    assert_refused(f, f->agent->ops->start(f->agent, guest, &f->err), -EXDEV,
-                   "it belongs to node 'node2', this is 'node1'");
+    fixture_refuses(f, f->agent->ops->start(f->agent, guest, &f->err), -EXDEV,
+                    "it belongs to node 'node2', this is 'node1'");
     guest = make_guest(f, "node1");
     guest->lock = "backup";
-    assert_refused(f, f->agent->ops->start(f->agent, guest, &f->err), -EBUSY,
-                   "it is locked: backup");
+    fixture_refuses(f, f->agent->ops->start(f->agent, guest, &f->err), -EBUSY,
+                    "it is locked: backup");
     guest = make_guest(f, "node1");
     map_put(&guest->config, "colour", arena_strdup(f->arena, "red"));
-    assert_refused(f, f->agent->ops->start(f->agent, guest, &f->err), -EINVAL,
-                   "unknown key 'colour'");
+    fixture_refuses(f, f->agent->ops->start(f->agent, guest, &f->err), -EINVAL,
+                    "unknown key 'colour'");
     assert_nothing_left(f);
 }
 
@@ -275,15 +247,15 @@ static const char *stored_node(struct fixture *f)
     struct guest *guest = NULL;
     const char *text =
         fake_store_get(f->store, arena_printf(f->arena, "guest/%s", f->subject->sid));
-    assert_ok(f, guest_parse(f->arena, text, strlen(text), &guest, &f->err));
+    fixture_ok(f, guest_parse(f->arena, text, strlen(text), &guest, &f->err));
     return guest->node;
 }
 
 static void moved_is_stopped_and_belongs_to_the_target(void **state)
 {
     struct fixture *f = *state;
-    start(f);
-    assert_ok(f, f->agent->ops->move(f->agent, f->guest, "node2", false, &f->err));
+    agent_verbs_start(f->agent, f->guest);
+    fixture_ok(f, f->agent->ops->move(f->agent, f->guest, "node2", false, &f->err));
     assert_nothing_left(f);
     assert_string_equal(stored_node(f), "node2");
 }
@@ -292,11 +264,11 @@ static void move_without_lease_changes_nothing(void **state)
 {
     struct fixture *f = *state;
     struct agent *agent = open_agent(f, fake_store_port(f->store), 0);
-    start(f);
-    assert_refused(f, agent->ops->move(agent, f->guest, "node2", false, &f->err), -EPERM,
-                   "does not hold its agent lease");
+    agent_verbs_start(f->agent, f->guest);
+    fixture_refuses(f, agent->ops->move(agent, f->guest, "node2", false, &f->err), -EPERM,
+                    "does not hold its agent lease");
     f->type->close(agent);
-    assert_true(is_running(f));
+    assert_true(agent_verbs_is_running(f->agent, f->guest));
     assert_string_equal(stored_node(f), "node1");
 }
 
@@ -304,7 +276,7 @@ static void move_with_an_old_term_keeps_the_place(void **state)
 {
     struct fixture *f = *state;
     fake_store_hold(f->store, TEST_LEASE, "node1", TEST_TERM + 1);
-    start(f);
+    agent_verbs_start(f->agent, f->guest);
     assert_int_equal(f->agent->ops->move(f->agent, f->guest, "node2", false, &f->err), -EPERM);
     assert_string_equal(stored_node(f), "node1");
 }

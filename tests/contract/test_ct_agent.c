@@ -25,8 +25,10 @@
 #include "lrm/agents/agent_context.h"
 #include "lrm/agents/ct.h"
 #include "lrm/agents/ct_cgroup.h"
+#include "lrm/agents/service_agent.h"
+#include "tests/lib/agent_verbs.h"
 #include "tests/lib/fake_store.h"
-#include "tests/lib/test.h"
+#include "tests/lib/fixture.h"
 
 #define TEST_FOLDER "/run/ct-agent-test"
 #define TEST_ROOTFS TEST_FOLDER "/rootfs"
@@ -72,38 +74,18 @@ static int teardown(void **state)
 {
     struct fixture *f = *state;
     int r = f->agent->ops->stop(f->agent, f->guest, 0, NULL);
-    ct_agent_free(f->agent);
+    service_agent_free(f->agent);
     fake_store_free(f->store);
     arena_free(f->arena);
     free(f);
     return r;
 }
 
-static void assert_ok(struct fixture *f, int r)
-{
-    if (r != 0) {
-        print_error("%d: %s\n", r, f->err.text);
-    }
-    assert_int_equal(r, 0);
-}
-
-static bool is_running(struct fixture *f)
-{
-    bool running = false;
-    assert_ok(f, f->agent->ops->check(f->agent, f->guest, &running, &f->err));
-    return running;
-}
-
-static void start(struct fixture *f)
-{
-    assert_ok(f, f->agent->ops->start(f->agent, f->guest, &f->err));
-}
-
 static void scan(struct fixture *f, enum ct_cgroup_kind kind, struct ct_cgroup_scan *ret)
 {
     struct ct_cgroup_places places;
-    assert_ok(f, ct_cgroup_find(f->arena, &places, &f->err));
-    assert_ok(f, ct_cgroup_scan(f->arena, &places, kind, "100", ret, &f->err));
+    fixture_ok(f, ct_cgroup_find(f->arena, &places, &f->err));
+    fixture_ok(f, ct_cgroup_scan(f->arena, &places, kind, "100", ret, &f->err));
 }
 
 static void assert_nothing_left(struct fixture *f)
@@ -122,15 +104,15 @@ static const char *read_text(struct fixture *f, const char *path)
 {
     char *text = NULL;
     size_t size = 0;
-    assert_ok(f, file_read(f->arena, path, 1024 * 1024, &text, &size, &f->err));
+    fixture_ok(f, file_read(f->arena, path, 1024 * 1024, &text, &size, &f->err));
     return text;
 }
 
 static void ct_started_runs_with_its_settings(void **state)
 {
     struct fixture *f = *state;
-    start(f);
-    assert_true(is_running(f));
+    agent_verbs_start(f->agent, f->guest);
+    assert_true(agent_verbs_is_running(f->agent, f->guest));
     pid_t init = ct_agent_init_pid("ct:100");
     assert_true(init > 0);
     const char *cgroup = read_text(f, arena_printf(f->arena, "/proc/%d/cgroup", init));
@@ -148,7 +130,7 @@ static void ct_started_blocks_no_signals(void **state)
     sigset_t before;
     sigfillset(&all);
     assert_int_equal(sigprocmask(SIG_SETMASK, &all, &before), 0);
-    start(f);
+    agent_verbs_start(f->agent, f->guest);
     assert_int_equal(sigprocmask(SIG_SETMASK, &before, NULL), 0);
     pid_t init = ct_agent_init_pid("ct:100");
     size_t others = 0;
@@ -172,9 +154,9 @@ static void ct_running_start_changes_nothing(void **state)
 {
     struct fixture *f = *state;
     struct ct_cgroup_scan found;
-    start(f);
+    agent_verbs_start(f->agent, f->guest);
     pid_t init = ct_agent_init_pid("ct:100");
-    start(f);
+    agent_verbs_start(f->agent, f->guest);
     assert_int_equal(ct_agent_init_pid("ct:100"), init);
     scan(f, CT_CGROUP_PAYLOAD, &found);
     for (size_t i = 0; i < found.folders_count; i++) {
@@ -185,15 +167,15 @@ static void ct_running_start_changes_nothing(void **state)
 static void ct_stop_graceful_leaves_nothing(void **state)
 {
     struct fixture *f = *state;
-    start(f);
+    agent_verbs_start(f->agent, f->guest);
     const char *marker = TEST_ROOTFS "/stopped";
     (void)unlink(marker);
     const char *script = TEST_ROOTFS "/etc/init.d/S50test";
     const char *text = "#!/bin/sh\n[ $1 = stop ] && echo yes >/stopped\n";
-    assert_ok(f, file_replace(script, text, strlen(text), 0755, &f->err));
-    assert_ok(f, f->agent->ops->stop(f->agent, f->guest, 10, &f->err));
+    fixture_ok(f, file_replace(script, text, strlen(text), 0755, &f->err));
+    fixture_ok(f, f->agent->ops->stop(f->agent, f->guest, 10, &f->err));
     assert_int_equal(unlink(script), 0);
-    assert_false(is_running(f));
+    assert_false(agent_verbs_is_running(f->agent, f->guest));
     assert_nothing_left(f);
     assert_int_equal(access(marker, F_OK), 0);
 }
@@ -203,9 +185,9 @@ static void ct_stop_without_answer_is_hard_after_the_time(void **state)
     struct fixture *f = *state;
     // Its init does not know this signal as a wish to end.
     map_put(&f->guest->config, "halt-signal", arena_strdup(f->arena, "SIGHUP"));
-    start(f);
+    agent_verbs_start(f->agent, f->guest);
     time_t before = time(NULL);
-    assert_ok(f, f->agent->ops->stop(f->agent, f->guest, 1, &f->err));
+    fixture_ok(f, f->agent->ops->stop(f->agent, f->guest, 1, &f->err));
     assert_true(time(NULL) - before < 5);
     assert_nothing_left(f);
 }
@@ -215,14 +197,14 @@ static void ct_asked_ends_by_itself_or_not_at_all(void **state)
 {
     struct fixture *f = *state;
     assert_int_equal(f->agent->ops->ask(f->agent, f->guest, 1, &f->err), -ESRCH);
-    start(f);
+    agent_verbs_start(f->agent, f->guest);
     pid_t init = ct_agent_init_pid("ct:100");
     map_put(&f->guest->config, "halt-signal", arena_strdup(f->arena, "SIGHUP"));
     assert_int_equal(f->agent->ops->ask(f->agent, f->guest, 1, &f->err), -ETIMEDOUT);
     assert_string_equal(f->err.text, "'ct:100' has not ended within 1 s, and still runs");
     assert_int_equal(ct_agent_init_pid("ct:100"), init);
     map_put(&f->guest->config, "halt-signal", arena_strdup(f->arena, "SIGUSR1"));
-    assert_ok(f, f->agent->ops->ask(f->agent, f->guest, 10, &f->err));
+    fixture_ok(f, f->agent->ops->ask(f->agent, f->guest, 10, &f->err));
     assert_int_equal(ct_agent_init_pid("ct:100"), 0);
 }
 
@@ -230,8 +212,8 @@ static void ct_asked_ends_by_itself_or_not_at_all(void **state)
 static void kill_monitor(struct fixture *f)
 {
     struct ct_cgroup_places places;
-    assert_ok(f, ct_cgroup_find(f->arena, &places, &f->err));
-    assert_ok(f, ct_cgroup_kill(&places, CT_CGROUP_MONITOR, "100", 5000, &f->err));
+    fixture_ok(f, ct_cgroup_find(f->arena, &places, &f->err));
+    fixture_ok(f, ct_cgroup_kill(&places, CT_CGROUP_MONITOR, "100", 5000, &f->err));
 }
 
 static void ct_with_dead_monitor_is_seen_and_not_started_twice(void **state)
@@ -239,12 +221,12 @@ static void ct_with_dead_monitor_is_seen_and_not_started_twice(void **state)
     struct fixture *f = *state;
     struct ct_cgroup_scan before;
     struct ct_cgroup_scan after;
-    start(f);
+    agent_verbs_start(f->agent, f->guest);
     pid_t init = ct_agent_init_pid("ct:100");
     kill_monitor(f);
-    assert_true(is_running(f));
+    assert_true(agent_verbs_is_running(f->agent, f->guest));
     scan(f, CT_CGROUP_PAYLOAD, &before);
-    start(f);
+    agent_verbs_start(f->agent, f->guest);
     scan(f, CT_CGROUP_PAYLOAD, &after);
     assert_int_equal(ct_agent_init_pid("ct:100"), init);
     assert_int_equal(after.folders_count, before.folders_count);
@@ -253,30 +235,30 @@ static void ct_with_dead_monitor_is_seen_and_not_started_twice(void **state)
 static void ct_with_dead_monitor_stops(void **state)
 {
     struct fixture *f = *state;
-    start(f);
+    agent_verbs_start(f->agent, f->guest);
     kill_monitor(f);
-    assert_ok(f, f->agent->ops->stop(f->agent, f->guest, 10, &f->err));
+    fixture_ok(f, f->agent->ops->stop(f->agent, f->guest, 10, &f->err));
     assert_nothing_left(f);
-    start(f);
-    assert_true(is_running(f));
+    agent_verbs_start(f->agent, f->guest);
+    assert_true(agent_verbs_is_running(f->agent, f->guest));
 }
 
 static void ct_frozen_is_killed(void **state)
 {
     struct fixture *f = *state;
     struct ct_cgroup_scan found;
-    start(f);
+    agent_verbs_start(f->agent, f->guest);
     scan(f, CT_CGROUP_PAYLOAD, &found);
     for (size_t i = 0; i < found.folders_count; i++) {
         const char *v1 = arena_printf(f->arena, "%s/freezer.state", found.folders[i]);
         const char *v2 = arena_printf(f->arena, "%s/cgroup.freeze", found.folders[i]);
         if (access(v1, F_OK) == 0) {
-            assert_ok(f, file_write_value(v1, "FROZEN", &f->err));
+            fixture_ok(f, file_write_value(v1, "FROZEN", &f->err));
         } else if (access(v2, F_OK) == 0) {
-            assert_ok(f, file_write_value(v2, "1", &f->err));
+            fixture_ok(f, file_write_value(v2, "1", &f->err));
         }
     }
-    assert_ok(f, f->agent->ops->stop(f->agent, f->guest, 0, &f->err));
+    fixture_ok(f, f->agent->ops->stop(f->agent, f->guest, 0, &f->err));
     assert_nothing_left(f);
 }
 
@@ -331,9 +313,9 @@ static void ct_refused_start_says_why_and_leaves_nothing(void **state)
 static void ct_kill_ends_one_with_a_dead_monitor(void **state)
 {
     struct fixture *f = *state;
-    start(f);
+    agent_verbs_start(f->agent, f->guest);
     kill_monitor(f);
-    assert_ok(f, f->agent->ops->kill(f->agent, "ct:100", 2000, &f->err));
+    fixture_ok(f, f->agent->ops->kill(f->agent, "ct:100", 2000, &f->err));
     assert_nothing_left(f);
 }
 
@@ -341,7 +323,7 @@ static const char *stored_node(struct fixture *f)
 {
     struct guest *guest = NULL;
     const char *text = fake_store_get(f->store, "guest/ct:100");
-    assert_ok(f, guest_parse(f->arena, text, strlen(text), &guest, &f->err));
+    fixture_ok(f, guest_parse(f->arena, text, strlen(text), &guest, &f->err));
     return guest->node;
 }
 
@@ -353,11 +335,11 @@ static int move(struct fixture *f)
 static void ct_on_its_own_storage_is_not_moved(void **state)
 {
     struct fixture *f = *state;
-    start(f);
+    agent_verbs_start(f->agent, f->guest);
     fake_store_put(f->store, "storage/here", "dir: here\n\tpath " TEST_FOLDER "\n\tshared 0\n\n");
     map_put(&f->guest->config, "rootfs", arena_strdup(f->arena, "here:rootfs"));
     assert_int_equal(move(f), -EXDEV);
-    assert_true(is_running(f));
+    assert_true(agent_verbs_is_running(f->agent, f->guest));
     assert_string_equal(stored_node(f), "node1");
 }
 
@@ -366,8 +348,8 @@ static void ct_on_a_storage_starts(void **state)
     struct fixture *f = *state;
     fake_store_put(f->store, "storage/here", "dir: here\n\tpath " TEST_FOLDER "\n\tshared 1\n\n");
     map_put(&f->guest->config, "rootfs", arena_strdup(f->arena, "here:rootfs"));
-    start(f);
-    assert_true(is_running(f));
+    agent_verbs_start(f->agent, f->guest);
+    assert_true(agent_verbs_is_running(f->agent, f->guest));
 }
 
 int main(void)

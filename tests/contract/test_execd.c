@@ -6,6 +6,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "api/auth/ticket.h"
 #include "common/base/arena.h"
 #include "common/base/json.h"
 #include "common/host/host_clock.h"
@@ -293,6 +294,60 @@ static void change_goes_into_the_history_and_the_stream(void **state)
     assert_string_equal(json_find_string(json_find(data, "fields"), "user"), "root@pam!t");
 }
 
+// The event of a change that is asked for with these members beside.
+static const char *address_told(struct execd_fixture *fixture, const char *token, int64_t stream,
+                                const char *state, const char *members)
+{
+    int64_t set = execd_fixture_send(
+        fixture, arena_printf(fixture->arena,
+                              "{\"op\":\"call\",\"token\":\"%s\",\"method\":\"PUT\",\"path\":"
+                              "\"/cluster/ha/resources/ct:100\",\"parameters\":{\"state\":\"%s\"},"
+                              "\"address\":\"10.0.0.2\"%s}",
+                              token, state, members));
+    (void)set; // its answer comes in between, or later
+    const struct json *data = json_find(stream_event(fixture, stream), "data");
+    assert_string_equal(json_find_string(data, "event"), "resource-changed");
+    return json_find_string(json_find(data, "fields"), "address");
+}
+
+static void call_of_another_nodes_client_bears_its_address(void **state)
+{
+    struct execd_fixture *fixture = *state;
+    NEED(fixture);
+    static const char secret[] = "0123456789abcdef0123456789abcdef";
+    struct clock clock;
+    host_clock_init(&clock);
+    int64_t now_s = clock_wall_s(&clock);
+    const struct ticket_keys keys = {.keys = {{now_s - 60, secret}}, .count = 1};
+    const struct ticket_origin origin = {"n1", "PUT", "/cluster/ha/resources/ct:100", "192.0.2.9"};
+    const char *signed_text = ticket_origin_make(fixture->arena, &keys, &origin, now_s);
+    const char *root = execd_fixture_token(fixture, "root@pam");
+    execd_fixture_put(fixture, "secret/ticket-keys", ticket_keys_format(fixture->arena, &keys));
+    execd_fixture_put(fixture, "guest/ct:100", guest);
+    execd_fixture_put(fixture, "resource/ct:100", "ct: 100\n\tstate started\n");
+    int64_t stream = execd_fixture_send(
+        fixture,
+        arena_printf(fixture->arena, "{\"op\":\"watch\",\"after\":0,\"token\":\"%s\"}", root));
+    const struct {
+        const char *state, *members, *address;
+    } rows[] = {
+        {"stopped", "", "10.0.0.2"},
+        {"started",
+         arena_printf(fixture->arena, ",\"forwarded\":true,\"client\":\"%s\"", signed_text),
+         "192.0.2.9"},
+        // What anybody can send.
+        {"stopped", arena_printf(fixture->arena, ",\"client\":\"%s\"", signed_text), "10.0.0.2"},
+        {"started", ",\"forwarded\":true,\"client\":\"127.0.0.1\"", "10.0.0.2"},
+        {"stopped",
+         arena_printf(fixture->arena, ",\"forwarded\":true,\"client\":\"%s0\"", signed_text),
+         "10.0.0.2"},
+    };
+    for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+        assert_string_equal(address_told(fixture, root, stream, rows[i].state, rows[i].members),
+                            rows[i].address);
+    }
+}
+
 static void calls_in_children_are_limited_and_all_answered(void **state)
 {
     struct execd_fixture *fixture = *state;
@@ -430,6 +485,7 @@ int main(void)
         execd_fixture_test(task_ends_with_a_daemon_that_dies),
         execd_fixture_test(stream_tells_what_changes),
         execd_fixture_test(change_goes_into_the_history_and_the_stream),
+        execd_fixture_test(call_of_another_nodes_client_bears_its_address),
         execd_fixture_test(calls_in_children_are_limited_and_all_answered),
         execd_fixture_test(end_waits_for_a_task),
         execd_fixture_test(stream_of_a_stranger_is_refused),

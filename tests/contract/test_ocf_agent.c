@@ -19,9 +19,10 @@
 #include "lrm/agents/agent_context.h"
 #include "lrm/agents/ocf.h"
 #include "lrm/agents/ocf_definition.h"
+#include "lrm/agents/service_agent.h"
 #include "tests/contract/ocf_test_agent.h"
 #include "tests/lib/fake_store.h"
-#include "tests/lib/test.h"
+#include "tests/lib/fixture.h"
 
 #define TEST_FOLDER "/run/ocf-agent-test"
 #define TEST_PID    TEST_FOLDER "/db1.pid"
@@ -65,28 +66,11 @@ static int teardown(void **state)
         r = f->agent->ops->kill(f->agent, "ocf:db1", 5000, &f->err);
     }
     (void)unlink(TEST_PID);
-    ocf_agent_free(f->agent);
+    service_agent_free(f->agent);
     fake_store_free(f->store);
     arena_free(f->arena);
     free(f);
     return r;
-}
-
-static void assert_ok(struct fixture *f, int r)
-{
-    if (r != 0) {
-        print_error("%d: %s\n", r, f->err.text);
-    }
-    assert_int_equal(r, 0);
-}
-
-static void assert_fails(struct fixture *f, int r, int code, const char *words)
-{
-    if (r != code || strcmp(f->err.text, words) != 0) {
-        print_error("%d: %s\n", r, f->err.text);
-    }
-    assert_int_equal(r, code);
-    assert_string_equal(f->err.text, words);
 }
 
 static int start(struct fixture *f)
@@ -107,7 +91,7 @@ static int health(struct fixture *f)
 static bool is_running(struct fixture *f)
 {
     bool running = false;
-    assert_ok(f, f->agent->ops->check(f->agent, f->guest, &running, &f->err));
+    fixture_ok(f, f->agent->ops->check(f->agent, f->guest, &running, &f->err));
     return running;
 }
 
@@ -115,7 +99,7 @@ static const char *read_text(struct fixture *f, const char *path)
 {
     char *text = NULL;
     size_t size = 0;
-    assert_ok(f, file_read(f->arena, path, 1024 * 1024, &text, &size, &f->err));
+    fixture_ok(f, file_read(f->arena, path, 1024 * 1024, &text, &size, &f->err));
     return text;
 }
 
@@ -134,7 +118,7 @@ static void agent_is_told_what_the_standard_says(void **state)
 {
     struct fixture *f = *state;
     set(f, "param.trace", TEST_FOLDER "/trace");
-    assert_ok(f, start(f));
+    fixture_ok(f, start(f));
     const char *text = read_text(f, TEST_FOLDER "/trace.start");
     static const char *const lines[] = {
         "OCF_ROOT=" TEST_FOLDER "/ocf",
@@ -159,7 +143,7 @@ static void agent_is_told_what_the_standard_says(void **state)
     assert_has_line(text, "OCF_RESKEY_CRM_meta_interval=10000");
     assert_has_line(text, "OCF_RESKEY_CRM_meta_timeout=40000");
     assert_has_line(text, "OCF_CHECK_LEVEL=0");
-    assert_ok(f, stop(f, 0));
+    fixture_ok(f, stop(f, 0));
     text = read_text(f, TEST_FOLDER "/trace.stop");
     assert_has_line(text, "OCF_RESKEY_CRM_meta_timeout=20000"); // 5 s is less than is sane
 }
@@ -168,9 +152,9 @@ static void failed_start_gives_reason_and_output_and_leaves_nothing(void **state
 {
     struct fixture *f = *state;
     set(f, "param.mode", "fail-start");
-    assert_fails(f, start(f), -EINVAL,
-                 "cannot start 'ocf:db1': start of 'test:daemon' failed: not configured (6): told "
-                 "to fail");
+    fixture_fails(f, start(f), -EINVAL,
+                  "cannot start 'ocf:db1': start of 'test:daemon' failed: not configured (6): told "
+                  "to fail");
     assert_string_equal(f->agent->output, "first line\nsecond line");
     assert_false(is_running(f));
     assert_null(f->agent->output); // of the verb before
@@ -183,8 +167,8 @@ static void hanging_start_is_killed(void **state)
     set(f, "param.mode", "hang-start");
     set(f, "timeout.start", "1");
     time_t before = time(NULL);
-    assert_fails(f, start(f), -ETIMEDOUT,
-                 "cannot start 'ocf:db1': start of 'test:daemon' failed: it took too long");
+    fixture_fails(f, start(f), -ETIMEDOUT,
+                  "cannot start 'ocf:db1': start of 'test:daemon' failed: it took too long");
     assert_true(time(NULL) - before < 10);
     assert_false(is_running(f));
     assert_int_equal(ocf_agent_init_pid("ocf:db1"), 0);
@@ -194,22 +178,22 @@ static void failing_stop_is_no_proof(void **state)
 {
     struct fixture *f = *state;
     set(f, "param.mode", "fail-stop");
-    assert_ok(f, start(f));
-    assert_fails(f, stop(f, 10), -EIO,
-                 "cannot stop 'ocf:db1': stop of 'test:daemon' failed: error (1): cannot let go");
+    fixture_ok(f, start(f));
+    fixture_fails(f, stop(f, 10), -EIO,
+                  "cannot stop 'ocf:db1': stop of 'test:daemon' failed: error (1): cannot let go");
     assert_string_equal(f->agent->output, "cannot let go");
-    assert_fails(f, f->agent->ops->kill(f->agent, "ocf:db1", 2000, &f->err), -EIO,
-                 "cannot kill 'ocf:db1': stop of 'test:daemon' failed: error (1): cannot let go");
+    fixture_fails(f, f->agent->ops->kill(f->agent, "ocf:db1", 2000, &f->err), -EIO,
+                  "cannot kill 'ocf:db1': stop of 'test:daemon' failed: error (1): cannot let go");
 }
 
 static void hanging_stop_is_no_proof_and_ends_in_time(void **state)
 {
     struct fixture *f = *state;
     set(f, "param.mode", "hang-stop");
-    assert_ok(f, start(f));
+    fixture_ok(f, start(f));
     time_t before = time(NULL);
-    assert_fails(f, f->agent->ops->kill(f->agent, "ocf:db1", 1000, &f->err), -ETIMEDOUT,
-                 "cannot kill 'ocf:db1': stop of 'test:daemon' failed: it took too long");
+    fixture_fails(f, f->agent->ops->kill(f->agent, "ocf:db1", 1000, &f->err), -ETIMEDOUT,
+                  "cannot kill 'ocf:db1': stop of 'test:daemon' failed: it took too long");
     assert_true(time(NULL) - before < 4);
     assert_int_equal(ocf_agent_init_pid("ocf:db1"), 0); // its process is gone nevertheless
 }
@@ -217,23 +201,23 @@ static void hanging_stop_is_no_proof_and_ends_in_time(void **state)
 static void sick_service_runs_but_does_not_work(void **state)
 {
     struct fixture *f = *state;
-    assert_ok(f, start(f));
-    assert_ok(f, health(f));
-    assert_ok(f, file_replace(TEST_PID ".sick", "", 0, 0644, &f->err));
+    fixture_ok(f, start(f));
+    fixture_ok(f, health(f));
+    fixture_ok(f, file_replace(TEST_PID ".sick", "", 0, 0644, &f->err));
     assert_true(is_running(f));
-    assert_fails(f, health(f), -EIO, "monitor of 'test:daemon': error (1): it has a fever");
-    assert_ok(f, stop(f, 10)); // which heals it
+    fixture_fails(f, health(f), -EIO, "monitor of 'test:daemon': error (1): it has a fever");
+    fixture_ok(f, stop(f, 10)); // which heals it
     assert_false(is_running(f));
 }
 
 static void started_when_sick_is_stopped_first(void **state)
 {
     struct fixture *f = *state;
-    assert_ok(f, start(f));
+    fixture_ok(f, start(f));
     pid_t before = ocf_agent_init_pid("ocf:db1");
-    assert_ok(f, file_replace(TEST_PID ".sick", "", 0, 0644, &f->err));
-    assert_ok(f, start(f));
-    assert_ok(f, health(f));
+    fixture_ok(f, file_replace(TEST_PID ".sick", "", 0, 0644, &f->err));
+    fixture_ok(f, start(f));
+    fixture_ok(f, health(f));
     assert_int_not_equal(ocf_agent_init_pid("ocf:db1"), before);
 }
 
@@ -241,7 +225,7 @@ static void processes_left_behind_are_seen_and_ended(void **state)
 {
     struct fixture *f = *state;
     set(f, "param.mode", "helper");
-    assert_ok(f, start(f));
+    fixture_ok(f, start(f));
     const char *pid = read_text(f, TEST_PID);
     assert_int_equal(kill((pid_t)strtol(pid, NULL, 10), SIGKILL), 0);
     for (int i = 0; i < 500 && health(f) == 0; i++) {
@@ -250,31 +234,31 @@ static void processes_left_behind_are_seen_and_ended(void **state)
     assert_true(is_running(f));
     assert_int_equal(health(f), -EIO);
     assert_non_null(strstr(f->err.text, "not running (7), but processes of it are left"));
-    assert_ok(f, stop(f, 10));
+    fixture_ok(f, stop(f, 10));
     assert_int_equal(ocf_agent_init_pid("ocf:db1"), 0);
 }
 
 static void stopped_as_it_was_started_after_a_change_of_its_definition(void **state)
 {
     struct fixture *f = *state;
-    assert_ok(f, start(f));
+    fixture_ok(f, start(f));
     set(f, "param.pidfile", TEST_FOLDER "/other.pid");
     assert_true(is_running(f));
-    assert_ok(f, stop(f, 10));
+    fixture_ok(f, stop(f, 10));
     assert_int_equal(access(TEST_PID, F_OK), -1);
-    assert_ok(f, start(f));
+    fixture_ok(f, start(f));
     assert_int_equal(access(TEST_FOLDER "/other.pid", F_OK), 0);
-    assert_ok(f, stop(f, 10));
+    fixture_ok(f, stop(f, 10));
 }
 
 // Somebody may start it by hand: it is kept, and can be ended without a store.
 static void started_by_hand_is_taken_over(void **state)
 {
     struct fixture *f = *state;
-    assert_ok(f, start(f));
+    fixture_ok(f, start(f));
     assert_int_equal(unlink(TEST_FOLDER "/run/ocf/db1.json"), 0);
     assert_true(is_running(f));
-    assert_ok(f, f->agent->ops->kill(f->agent, "ocf:db1", 3000, &f->err));
+    fixture_ok(f, f->agent->ops->kill(f->agent, "ocf:db1", 3000, &f->err));
     assert_false(is_running(f));
     assert_int_equal(access(TEST_PID, F_OK), -1);
 }
@@ -284,7 +268,7 @@ static void agent_that_is_not_installed_runs_nothing(void **state)
     struct fixture *f = *state;
     set(f, "agent", "test:none");
     assert_false(is_running(f));
-    assert_ok(f, stop(f, 10));
+    fixture_ok(f, stop(f, 10));
     assert_int_equal(start(f), -ENOENT);
     assert_non_null(strstr(f->err.text, "agent 'test:none' is not installed on this node"));
 }
@@ -339,10 +323,10 @@ static void definition_that_does_not_fit_is_refused_in_one_line(void **state)
             fail_msg("row '%s': %d %s", rows[i].name, r, f->err.text);
         }
     }
-    assert_ok(f, ocf_agent_validate(f->guest, "node1", true, &f->err));
+    fixture_ok(f, ocf_agent_validate(f->guest, "node1", true, &f->err));
     (void)map_remove(&f->guest->config, "param.pidfile");
-    assert_fails(f, ocf_agent_validate(f->guest, "node1", true, &f->err), -EINVAL,
-                 "agent 'test:daemon': missing parameters: 'pidfile' (Where its number is)");
+    fixture_fails(f, ocf_agent_validate(f->guest, "node1", true, &f->err), -EINVAL,
+                  "agent 'test:daemon': missing parameters: 'pidfile' (Where its number is)");
 }
 
 // Whatever the machine has installed can be read.
@@ -353,7 +337,7 @@ static void metadata_of_an_installed_agent_is_read(void **state)
     if (access("/usr/lib/ocf/resource.d/heartbeat/pgsql", X_OK) < 0) {
         skip();
     }
-    assert_ok(f, ocf_agent_metadata(f->arena, "pgsql", &metadata, &f->err));
+    fixture_ok(f, ocf_agent_metadata(f->arena, "pgsql", &metadata, &f->err));
     assert_string_equal(metadata.agent, "pgsql");
     assert_true(map_has(&metadata.parameters, "pgdata"));
     assert_int_equal(ocf_metadata_timeout_ms(&metadata, "start"), 120 * 1000);

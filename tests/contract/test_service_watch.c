@@ -16,6 +16,7 @@
 #include "common/port/agent.h"
 #include "common/port/clock.h"
 #include "lrm/agents/agent_context.h"
+#include "lrm/agents/service_agent.h"
 #include "lrm/agents/unit.h"
 #include "lrm/service_watch.h"
 #include "tests/contract/fake_service_manager.h"
@@ -91,7 +92,7 @@ static int teardown(void **state)
     service_watch_free(f->watch);
     loop_source_free(f->timer);
     loop_free(f->loop);
-    unit_agent_free(f->agent);
+    service_agent_free(f->agent);
     arena_free(f->arena);
     free(f);
     return r;

@@ -16,9 +16,11 @@
 #include "common/model/guest.h"
 #include "common/port/agent.h"
 #include "lrm/agents/agent_context.h"
+#include "lrm/agents/service_agent.h"
 #include "lrm/agents/unit.h"
 #include "tests/contract/fake_service_manager.h"
-#include "tests/lib/test.h"
+#include "tests/lib/agent_verbs.h"
+#include "tests/lib/fixture.h"
 
 #define TEST_FOLDER  "/run/unit-agent-test"
 #define TEST_MANAGER TEST_FOLDER "/manager"
@@ -46,27 +48,10 @@ static int teardown(void **state)
     struct fixture *f = *state;
     fake_service_manager_behave(TEST_MANAGER, "");
     int r = f->agent->ops->kill(f->agent, f->guest->sid, 5000, &f->err);
-    unit_agent_free(f->agent);
+    service_agent_free(f->agent);
     arena_free(f->arena);
     free(f);
     return r;
-}
-
-static void assert_ok(struct fixture *f, int r)
-{
-    if (r != 0) {
-        print_error("%d: %s\n", r, f->err.text);
-    }
-    assert_int_equal(r, 0);
-}
-
-static void assert_fails(struct fixture *f, int r, int code, const char *words)
-{
-    if (r != code || strcmp(f->err.text, words) != 0) {
-        print_error("%d: %s\n", r, f->err.text);
-    }
-    assert_int_equal(r, code);
-    assert_string_equal(f->err.text, words);
 }
 
 static int start(struct fixture *f)
@@ -74,46 +59,39 @@ static int start(struct fixture *f)
     return f->agent->ops->start(f->agent, f->guest, &f->err);
 }
 
-static bool is_running(struct fixture *f)
-{
-    bool running = false;
-    assert_ok(f, f->agent->ops->check(f->agent, f->guest, &running, &f->err));
-    return running;
-}
-
 static void enabled_unit_is_refused_with_the_remedy(void **state)
 {
     struct fixture *f = *state;
     fake_service_manager_behave(TEST_MANAGER, "enabled");
-    assert_fails(f, unit_agent_validate(f->guest, "node1", true, &f->err), -EPERM,
-                 "unit 'one.service' is enabled on node 'node1', so it would start there by "
-                 "itself: run 'systemctl disable one.service' there");
+    fixture_fails(f, unit_agent_validate(f->guest, "node1", true, &f->err), -EPERM,
+                  "unit 'one.service' is enabled on node 'node1', so it would start there by "
+                  "itself: run 'systemctl disable one.service' there");
     assert_int_equal(start(f), -EPERM);
-    assert_false(is_running(f));
+    assert_false(agent_verbs_is_running(f->agent, f->guest));
 }
 
 static void unit_that_cannot_be_started_is_refused(void **state)
 {
     struct fixture *f = *state;
     fake_service_manager_behave(TEST_MANAGER, "masked");
-    assert_fails(f, unit_agent_validate(f->guest, "node1", true, &f->err), -EPERM,
-                 "unit 'one.service' is masked on node 'node1': run 'systemctl unmask "
-                 "one.service'");
+    fixture_fails(f, unit_agent_validate(f->guest, "node1", true, &f->err), -EPERM,
+                  "unit 'one.service' is masked on node 'node1': run 'systemctl unmask "
+                  "one.service'");
     struct guest *other = guest_new(f->arena, "unit:two.service", "node1");
-    assert_fails(f, unit_agent_validate(other, "node1", true, &f->err), -ENOENT,
-                 "unit 'two.service' does not exist on node 'node1'");
-    assert_ok(f, f->agent->ops->stop(f->agent, other, 5, &f->err)); // and does not run
-    assert_ok(f, f->agent->ops->kill(f->agent, other->sid, 1000, &f->err));
+    fixture_fails(f, unit_agent_validate(other, "node1", true, &f->err), -ENOENT,
+                  "unit 'two.service' does not exist on node 'node1'");
+    fixture_ok(f, f->agent->ops->stop(f->agent, other, 5, &f->err)); // and does not run
+    fixture_ok(f, f->agent->ops->kill(f->agent, other->sid, 1000, &f->err));
 }
 
 static void failed_job_is_a_failed_start(void **state)
 {
     struct fixture *f = *state;
     fake_service_manager_behave(TEST_MANAGER, "dead");
-    assert_fails(f, start(f), -EIO,
-                 "cannot start 'unit:one.service': its start ended as 'failed', and it is failed "
-                 "(failed), result resources");
-    assert_false(is_running(f));
+    fixture_fails(f, start(f), -EIO,
+                  "cannot start 'unit:one.service': its start ended as 'failed', and it is failed "
+                  "(failed), result resources");
+    assert_false(agent_verbs_is_running(f->agent, f->guest));
 }
 
 static void process_that_ends_at_once_is_seen(void **state)
@@ -121,10 +99,10 @@ static void process_that_ends_at_once_is_seen(void **state)
     struct fixture *f = *state;
     fake_service_manager_behave(TEST_MANAGER, "fail");
     int r = start(f);
-    for (int i = 0; r == 0 && i < 500 && is_running(f); i++) {
+    for (int i = 0; r == 0 && i < 500 && agent_verbs_is_running(f->agent, f->guest); i++) {
         (void)usleep(10000); // the service manager calls a process started that has just begun
     }
-    assert_false(is_running(f));
+    assert_false(agent_verbs_is_running(f->agent, f->guest));
     assert_int_equal(f->agent->ops->health(f->agent, f->guest, &f->err), -EIO);
     assert_non_null(strstr(f->err.text, "result exit-code, status"));
 }
@@ -133,21 +111,21 @@ static void end_of_a_job_that_is_not_told_is_looked_for(void **state)
 {
     struct fixture *f = *state;
     fake_service_manager_behave(TEST_MANAGER, "silent");
-    assert_ok(f, start(f));
-    assert_true(is_running(f));
-    assert_ok(f, f->agent->ops->stop(f->agent, f->guest, 10, &f->err));
-    assert_false(is_running(f));
+    fixture_ok(f, start(f));
+    assert_true(agent_verbs_is_running(f->agent, f->guest));
+    fixture_ok(f, f->agent->ops->stop(f->agent, f->guest, 10, &f->err));
+    assert_false(agent_verbs_is_running(f->agent, f->guest));
 }
 
 static void stubborn_unit_is_killed_after_the_time(void **state)
 {
     struct fixture *f = *state;
     fake_service_manager_behave(TEST_MANAGER, "stubborn");
-    assert_ok(f, start(f));
+    fixture_ok(f, start(f));
     time_t before = time(NULL);
-    assert_ok(f, f->agent->ops->stop(f->agent, f->guest, 1, &f->err));
+    fixture_ok(f, f->agent->ops->stop(f->agent, f->guest, 1, &f->err));
     assert_true(time(NULL) - before < 8);
-    assert_false(is_running(f));
+    assert_false(agent_verbs_is_running(f->agent, f->guest));
 }
 
 // INV-2: inactive is not enough.
@@ -155,18 +133,18 @@ static void process_that_stays_counts_as_running_and_is_killed(void **state)
 {
     struct fixture *f = *state;
     fake_service_manager_behave(TEST_MANAGER, "leave");
-    assert_ok(f, start(f));
+    fixture_ok(f, start(f));
     pid_t pid = unit_agent_init_pid(f->guest->sid);
     assert_true(pid > 0);
     assert_int_equal(kill(pid, SIGKILL), 0);
     for (int i = 0; i < 500 && f->agent->ops->health(f->agent, f->guest, &f->err) == 0; i++) {
         (void)usleep(10000);
     }
-    assert_true(is_running(f));
+    assert_true(agent_verbs_is_running(f->agent, f->guest));
     assert_int_equal(f->agent->ops->health(f->agent, f->guest, &f->err), -EIO);
     assert_non_null(strstr(f->err.text, "and processes of it are left"));
-    assert_ok(f, f->agent->ops->stop(f->agent, f->guest, 5, &f->err));
-    assert_false(is_running(f));
+    fixture_ok(f, f->agent->ops->stop(f->agent, f->guest, 5, &f->err));
+    assert_false(agent_verbs_is_running(f->agent, f->guest));
 }
 
 static void job_may_take_what_its_unit_may(void **state)
@@ -186,7 +164,7 @@ static void without_a_service_manager_nothing_runs(void **state)
     struct fixture *f = *state;
     const char *address = arena_strdup(f->arena, getenv("DBUS_SYSTEM_BUS_ADDRESS"));
     assert_int_equal(setenv("DBUS_SYSTEM_BUS_ADDRESS", "unix:path=/nowhere", 1), 0);
-    bool running = is_running(f);
+    bool running = agent_verbs_is_running(f->agent, f->guest);
     int killed = f->agent->ops->kill(f->agent, f->guest->sid, 1000, &f->err);
     int started = start(f);
     assert_int_equal(setenv("DBUS_SYSTEM_BUS_ADDRESS", address, 1), 0);

@@ -22,11 +22,13 @@
 #include "common/port/agent.h"
 #include "lrm/agents/agent_context.h"
 #include "lrm/agents/qmp_client.h"
+#include "lrm/agents/service_agent.h"
 #include "lrm/agents/vm.h"
 #include "lrm/agents/vm_boot.h"
 #include "lrm/agents/vm_task.h"
+#include "tests/lib/agent_verbs.h"
 #include "tests/lib/fake_store.h"
-#include "tests/lib/test.h"
+#include "tests/lib/fixture.h"
 
 #define TEST_FOLDER "/run/vm-agent-test"
 #define TEST_DISK   TEST_FOLDER "/disk"
@@ -93,40 +95,11 @@ static int teardown(void **state)
 {
     struct fixture *f = *state;
     int r = f->agent->ops->stop(f->agent, f->guest, 0, NULL);
-    vm_agent_free(f->agent);
+    service_agent_free(f->agent);
     fake_store_free(f->store);
     arena_free(f->arena);
     free(f);
     return r;
-}
-
-static void assert_ok(struct fixture *f, int r)
-{
-    if (r != 0) {
-        print_error("%d: %s\n", r, f->err.text);
-    }
-    assert_int_equal(r, 0);
-}
-
-static void assert_fails(struct fixture *f, int r, int code, const char *words)
-{
-    if (r != code || strstr(f->err.text, words) == NULL) {
-        print_error("%d: %s\n", r, f->err.text);
-    }
-    assert_int_equal(r, code);
-    assert_non_null(strstr(f->err.text, words));
-}
-
-static bool is_running(struct fixture *f)
-{
-    bool running = false;
-    assert_ok(f, f->agent->ops->check(f->agent, f->guest, &running, &f->err));
-    return running;
-}
-
-static void start(struct fixture *f)
-{
-    assert_ok(f, f->agent->ops->start(f->agent, f->guest, &f->err));
 }
 
 static const char *read_text(struct fixture *f, const char *path)
@@ -154,21 +127,21 @@ static void wait_for_words(struct fixture *f, const char *words, int times)
 
 static void assert_nothing_left(struct fixture *f)
 {
-    assert_false(is_running(f));
+    assert_false(agent_verbs_is_running(f->agent, f->guest));
     assert_int_equal(vm_agent_init_pid("vm:101"), 0);
 }
 
 static struct qmp_client *control(struct fixture *f)
 {
     struct qmp_client *qmp = NULL;
-    assert_ok(f, qmp_client_connect("/run/ha-manager/vm-101/qmp", 5000, &qmp, &f->err));
+    fixture_ok(f, qmp_client_connect("/run/ha-manager/vm-101/qmp", 5000, &qmp, &f->err));
     return qmp;
 }
 
 static const char *status_on(struct fixture *f, struct qmp_client *qmp)
 {
     const struct json *answer = NULL;
-    assert_ok(f, qmp_client_execute(qmp, "query-status", NULL, 5000, f->arena, &answer, &f->err));
+    fixture_ok(f, qmp_client_execute(qmp, "query-status", NULL, 5000, f->arena, &answer, &f->err));
     return json_find_string(answer, "status");
 }
 
@@ -187,8 +160,8 @@ static void vm_never_started_does_not_run(void **state)
 static void vm_started_runs_in_its_own_group(void **state)
 {
     struct fixture *f = *state;
-    start(f);
-    assert_true(is_running(f));
+    agent_verbs_start(f->agent, f->guest);
+    assert_true(agent_verbs_is_running(f->agent, f->guest));
     wait_for_words(f, "VM-UP", 1);
     pid_t pid = vm_agent_init_pid("vm:101");
     assert_true(pid > 0);
@@ -198,7 +171,7 @@ static void vm_started_runs_in_its_own_group(void **state)
     bool running = false;
     int64_t cpu_us = 0;
     int64_t mem_bytes = 0;
-    assert_ok(f, vm_agent_load("vm:101", &running, &cpu_us, &mem_bytes, &f->err));
+    fixture_ok(f, vm_agent_load("vm:101", &running, &cpu_us, &mem_bytes, &f->err));
     assert_true(running);
 }
 
@@ -212,7 +185,7 @@ static void vm_started_inherits_nothing(void **state)
     int fd = open("/dev/zero", O_RDONLY);
     assert_true(fd >= 0);
     assert_int_equal(sigprocmask(SIG_SETMASK, &all, &before), 0);
-    start(f);
+    agent_verbs_start(f->agent, f->guest);
     assert_int_equal(sigprocmask(SIG_SETMASK, &before, NULL), 0);
     assert_int_equal(close(fd), 0);
     pid_t pid = vm_agent_init_pid("vm:101");
@@ -228,11 +201,11 @@ static void vm_started_inherits_nothing(void **state)
 static void vm_running_start_changes_nothing(void **state)
 {
     struct fixture *f = *state;
-    start(f);
+    agent_verbs_start(f->agent, f->guest);
     pid_t pid = vm_agent_init_pid("vm:101");
-    start(f);
+    agent_verbs_start(f->agent, f->guest);
     assert_int_equal(vm_agent_init_pid("vm:101"), pid);
-    assert_ok(f, f->agent->ops->health(f->agent, f->guest, &f->err));
+    fixture_ok(f, f->agent->ops->health(f->agent, f->guest, &f->err));
 }
 
 // --- The agent inside. ---
@@ -246,8 +219,8 @@ static int ping(struct fixture *f, int64_t timeout_ms)
 static void vm_without_an_agent_cannot_be_asked(void **state)
 {
     struct fixture *f = *state;
-    start(f);
-    assert_fails(f, ping(f, TEST_SILENCE_MS), -ENOTSUP, "no guest agent");
+    agent_verbs_start(f->agent, f->guest);
+    fixture_refuses(f, ping(f, TEST_SILENCE_MS), -ENOTSUP, "no guest agent");
 }
 
 // QEMU is there and the machine runs, but nobody in it answers, and never has.
@@ -255,9 +228,9 @@ static void vm_whose_agent_never_came_counts_as_booting(void **state)
 {
     struct fixture *f = *state;
     set(f, "agent", "1");
-    start(f);
+    agent_verbs_start(f->agent, f->guest);
     wait_for_words(f, "VM-TICK", 1);
-    assert_fails(f, ping(f, TEST_SILENCE_MS), -EAGAIN, "has not answered since it was started");
+    fixture_refuses(f, ping(f, TEST_SILENCE_MS), -EAGAIN, "has not answered since it was started");
 }
 
 static void hang(struct fixture *f)
@@ -276,17 +249,17 @@ static void vm_that_hangs_is_known_by_its_agent_only(void **state)
     struct fixture *f = *state;
     set(f, "agent", "1,type=isa");
     set(f, "append", "count agent");
-    start(f);
+    agent_verbs_start(f->agent, f->guest);
     wait_for_words(f, "VM-TICK", 1);
-    assert_ok(f, ping(f, TEST_WAIT_MS));
-    assert_ok(f, ping(f, TEST_WAIT_MS));
+    fixture_ok(f, ping(f, TEST_WAIT_MS));
+    fixture_ok(f, ping(f, TEST_WAIT_MS));
     hang(f);
-    assert_true(is_running(f));
-    assert_ok(f, f->agent->ops->health(f->agent, f->guest, &f->err));
-    assert_fails(f, ping(f, TEST_SILENCE_MS), -ETIMEDOUT, "its guest agent does not answer");
-    assert_ok(f, f->agent->ops->stop(f->agent, f->guest, 0, &f->err));
-    start(f);
-    assert_ok(f, ping(f, TEST_WAIT_MS)); // the next one heard only what was meant for it
+    assert_true(agent_verbs_is_running(f->agent, f->guest));
+    fixture_ok(f, f->agent->ops->health(f->agent, f->guest, &f->err));
+    fixture_refuses(f, ping(f, TEST_SILENCE_MS), -ETIMEDOUT, "its guest agent does not answer");
+    fixture_ok(f, f->agent->ops->stop(f->agent, f->guest, 0, &f->err));
+    agent_verbs_start(f->agent, f->guest);
+    fixture_ok(f, ping(f, TEST_WAIT_MS)); // the next one heard only what was meant for it
 }
 
 // A question that nobody waited for is in the line.
@@ -296,23 +269,23 @@ static void vm_agent_is_understood_whatever_stands_in_the_line(void **state)
     struct qmp_client *before = NULL;
     set(f, "agent", "1,type=isa");
     set(f, "append", "count agent");
-    start(f);
+    agent_verbs_start(f->agent, f->guest);
     wait_for_words(f, "VM-TICK", 1);
-    assert_ok(f, qmp_client_open_silent("/run/ha-manager/vm-101/agent", &before, &f->err));
+    fixture_ok(f, qmp_client_open_silent("/run/ha-manager/vm-101/agent", &before, &f->err));
     assert_int_equal(qmp_client_execute(before, "guest-info", NULL, 0, f->arena, NULL, &f->err),
                      -ETIMEDOUT);
     error_clear(&f->err);
     qmp_client_free(before);
-    assert_ok(f, ping(f, TEST_WAIT_MS));
+    fixture_ok(f, ping(f, TEST_WAIT_MS));
 }
 
 static void vm_stop_presses_the_power_button(void **state)
 {
     struct fixture *f = *state;
-    start(f);
+    agent_verbs_start(f->agent, f->guest);
     wait_for_words(f, "VM-TICK", 1);
     time_t before = time(NULL);
-    assert_ok(f, f->agent->ops->stop(f->agent, f->guest, 60, &f->err));
+    fixture_ok(f, f->agent->ops->stop(f->agent, f->guest, 60, &f->err));
     assert_true(time(NULL) - before < 20);
     wait_for_words(f, "VM-OFF", 1);
     assert_nothing_left(f);
@@ -322,10 +295,10 @@ static void vm_stop_without_answer_is_hard_after_the_time(void **state)
 {
     struct fixture *f = *state;
     set(f, "append", "count deaf");
-    start(f);
+    agent_verbs_start(f->agent, f->guest);
     wait_for_words(f, "VM-TICK", 1);
     time_t before = time(NULL);
-    assert_ok(f, f->agent->ops->stop(f->agent, f->guest, 1, &f->err));
+    fixture_ok(f, f->agent->ops->stop(f->agent, f->guest, 1, &f->err));
     assert_true(time(NULL) - before < 10);
     assert_nothing_left(f);
 }
@@ -333,44 +306,44 @@ static void vm_stop_without_answer_is_hard_after_the_time(void **state)
 static void vm_stop_of_a_stopped_one_is_fine(void **state)
 {
     struct fixture *f = *state;
-    assert_ok(f, f->agent->ops->stop(f->agent, f->guest, 10, &f->err));
-    assert_ok(f, f->agent->ops->stop(f->agent, f->guest, 0, &f->err));
+    fixture_ok(f, f->agent->ops->stop(f->agent, f->guest, 10, &f->err));
+    fixture_ok(f, f->agent->ops->stop(f->agent, f->guest, 0, &f->err));
     assert_nothing_left(f);
 }
 
 static void vm_stop_of_a_frozen_one_leaves_nothing(void **state)
 {
     struct fixture *f = *state;
-    start(f);
+    agent_verbs_start(f->agent, f->guest);
     assert_int_equal(kill(vm_agent_init_pid("vm:101"), SIGSTOP), 0);
-    assert_ok(f, f->agent->ops->stop(f->agent, f->guest, 1, &f->err));
+    fixture_ok(f, f->agent->ops->stop(f->agent, f->guest, 1, &f->err));
     assert_nothing_left(f);
 }
 
 static void vm_kill_needs_only_its_name(void **state)
 {
     struct fixture *f = *state;
-    struct agent *other CLEANUP(vm_agent_freep) =
+    struct agent *other CLEANUP(service_agent_freep) =
         vm_agent_new(&(struct agent_context){.node = "node1"});
-    start(f);
-    assert_ok(f, other->ops->kill(other, "vm:101", 5000, &f->err));
+    agent_verbs_start(f->agent, f->guest);
+    fixture_ok(f, other->ops->kill(other, "vm:101", 5000, &f->err));
     assert_nothing_left(f);
-    assert_ok(f, other->ops->kill(other, "vm:101", 5000, &f->err));
-    assert_ok(f, other->ops->kill(other, "vm:999", 5000, &f->err));
+    fixture_ok(f, other->ops->kill(other, "vm:101", 5000, &f->err));
+    fixture_ok(f, other->ops->kill(other, "vm:999", 5000, &f->err));
 }
 
 static void vm_that_died_starts_again_and_counts_on(void **state)
 {
     struct fixture *f = *state;
-    start(f);
+    agent_verbs_start(f->agent, f->guest);
     wait_for_words(f, "VM-TICK", 1);
     pid_t pid = vm_agent_init_pid("vm:101");
     assert_int_equal(kill(pid, SIGKILL), 0);
-    for (int i = 0; i < 500 && is_running(f); i++) {
+    for (int i = 0; i < 500 && agent_verbs_is_running(f->agent, f->guest); i++) {
         host_sleep_ms(10);
     }
-    assert_false(is_running(f));
-    start(f);
+    assert_false(agent_verbs_is_running(f->agent, f->guest));
+    agent_verbs_start(f->agent, f->guest);
     assert_int_not_equal(vm_agent_init_pid("vm:101"), pid);
     wait_for_words(f, "VM-TICK", 1);
     assert_null(strstr(read_text(f, TEST_SERIAL), "VM-DOUBLE"));
@@ -380,7 +353,7 @@ static void vm_that_died_starts_again_and_counts_on(void **state)
 static void vm_disk_in_use_cannot_be_started_twice(void **state)
 {
     struct fixture *f = *state;
-    start(f);
+    agent_verbs_start(f->agent, f->guest);
     wait_for_words(f, "VM-UP", 1);
     struct guest *twin = guest_new(f->arena, "vm:102", "node1");
     map_each (e, &f->guest->config) {
@@ -388,19 +361,19 @@ static void vm_disk_in_use_cannot_be_started_twice(void **state)
     }
     map_put(&twin->config, "args", arena_strdup(f->arena, "-serial null"));
     int r = f->agent->ops->start(f->agent, twin, &f->err);
-    assert_fails(f, r, -EIO, "lock");
+    fixture_refuses(f, r, -EIO, "lock");
     bool running = true;
-    assert_ok(f, f->agent->ops->check(f->agent, twin, &running, &f->err));
+    fixture_ok(f, f->agent->ops->check(f->agent, twin, &running, &f->err));
     assert_false(running);
-    assert_true(is_running(f));
+    assert_true(agent_verbs_is_running(f->agent, f->guest));
 }
 
 static void vm_without_its_volume_says_which(void **state)
 {
     struct fixture *f = *state;
     set(f, "scsi0", TEST_FOLDER "/missing");
-    assert_fails(f, f->agent->ops->start(f->agent, f->guest, &f->err), -ENOENT,
-                 "cannot start 'vm:101': scsi0: cannot use '" TEST_FOLDER "/missing' on node");
+    fixture_refuses(f, f->agent->ops->start(f->agent, f->guest, &f->err), -ENOENT,
+                    "cannot start 'vm:101': scsi0: cannot use '" TEST_FOLDER "/missing' on node");
     assert_nothing_left(f);
 }
 
@@ -408,15 +381,15 @@ static void vm_with_an_unknown_storage_says_which(void **state)
 {
     struct fixture *f = *state;
     set(f, "scsi0", "nowhere:disk");
-    assert_fails(f, f->agent->ops->start(f->agent, f->guest, &f->err), -ENOENT,
-                 "scsi0: storage 'nowhere'");
+    fixture_refuses(f, f->agent->ops->start(f->agent, f->guest, &f->err), -ENOENT,
+                    "scsi0: storage 'nowhere'");
 }
 
 static void vm_that_qemu_refuses_has_its_words(void **state)
 {
     struct fixture *f = *state;
     set(f, "args", "-device no-such-device");
-    assert_fails(f, f->agent->ops->start(f->agent, f->guest, &f->err), -EIO, "no-such-device");
+    fixture_refuses(f, f->agent->ops->start(f->agent, f->guest, &f->err), -EIO, "no-such-device");
     assert_nothing_left(f);
 }
 
@@ -431,7 +404,7 @@ static void vm_with_kvm_where_it_does_not_work_is_refused_or_runs(void **state)
         wait_for_words(f, "VM-UP", 1);
         return;
     }
-    assert_fails(f, r, -ENOTSUP, "kvm is wanted, but does not work here: ");
+    fixture_refuses(f, r, -ENOTSUP, "kvm is wanted, but does not work here: ");
     assert_nothing_left(f);
 }
 
@@ -439,10 +412,10 @@ static void vm_of_another_node_is_not_started(void **state)
 {
     struct fixture *f = *state;
     f->guest->node = "node2";
-    assert_fails(f, f->agent->ops->start(f->agent, f->guest, &f->err), -EXDEV, "node2");
+    fixture_refuses(f, f->agent->ops->start(f->agent, f->guest, &f->err), -EXDEV, "node2");
     f->guest->node = "node1";
     f->guest->lock = "backup";
-    assert_fails(f, f->agent->ops->start(f->agent, f->guest, &f->err), -EBUSY, "backup");
+    fixture_refuses(f, f->agent->ops->start(f->agent, f->guest, &f->err), -EBUSY, "backup");
     assert_nothing_left(f);
 }
 
@@ -459,9 +432,9 @@ static const char *place_of(struct fixture *f)
 static void vm_moved_offline_is_stopped_and_given_away(void **state)
 {
     struct fixture *f = *state;
-    start(f);
+    agent_verbs_start(f->agent, f->guest);
     wait_for_words(f, "VM-TICK", 1);
-    assert_ok(f, f->agent->ops->move(f->agent, f->guest, "node2", false, &f->err));
+    fixture_ok(f, f->agent->ops->move(f->agent, f->guest, "node2", false, &f->err));
     assert_nothing_left(f);
     assert_string_equal(place_of(f), "node2");
     wait_for_words(f, "VM-OFF", 1);
@@ -470,17 +443,17 @@ static void vm_moved_offline_is_stopped_and_given_away(void **state)
 static void vm_stopped_is_given_away_as_it_is(void **state)
 {
     struct fixture *f = *state;
-    assert_ok(f, f->agent->ops->move(f->agent, f->guest, "node2", true, &f->err));
+    fixture_ok(f, f->agent->ops->move(f->agent, f->guest, "node2", true, &f->err));
     assert_string_equal(place_of(f), "node2");
 }
 
 static void vm_is_not_given_away_without_the_lease(void **state)
 {
     struct fixture *f = *state;
-    struct agent *other CLEANUP(vm_agent_freep) = agent_with_term(f, 0);
-    start(f);
-    assert_fails(f, other->ops->move(other, f->guest, "node2", false, &f->err), -EPERM, "lease");
-    struct agent *late CLEANUP(vm_agent_freep) = agent_with_term(f, TEST_TERM - 1);
+    struct agent *other CLEANUP(service_agent_freep) = agent_with_term(f, 0);
+    agent_verbs_start(f->agent, f->guest);
+    fixture_refuses(f, other->ops->move(other, f->guest, "node2", false, &f->err), -EPERM, "lease");
+    struct agent *late CLEANUP(service_agent_freep) = agent_with_term(f, TEST_TERM - 1);
     assert_int_equal(late->ops->move(late, f->guest, "node2", false, &f->err), -EPERM);
     assert_string_equal(place_of(f), "node1");
 }
@@ -491,8 +464,8 @@ static void vm_on_a_storage_of_one_node_is_not_moved(void **state)
     fake_store_put(f->store, "storage/own", "dir: own\n\tpath " TEST_FOLDER "\n\tshared 0\n");
     set(f, "ide0", "own:disk");
     store_guest(f);
-    assert_fails(f, f->agent->ops->move(f->agent, f->guest, "node2", false, &f->err), -EXDEV,
-                 "ide0: 'own:disk' is on a storage that is not shared");
+    fixture_refuses(f, f->agent->ops->move(f->agent, f->guest, "node2", false, &f->err), -EXDEV,
+                    "ide0: 'own:disk' is on a storage that is not shared");
 }
 
 // --- What interrupted live moves leave. ---
@@ -502,9 +475,9 @@ static void execute(struct fixture *f, struct qmp_client *qmp, const char *comma
 {
     struct json *json = NULL;
     if (arguments != NULL) {
-        assert_ok(f, json_parse(f->arena, arguments, strlen(arguments), &json, &f->err));
+        fixture_ok(f, json_parse(f->arena, arguments, strlen(arguments), &json, &f->err));
     }
-    assert_ok(f, qmp_client_execute(qmp, command, json, 5000, f->arena, NULL, &f->err));
+    fixture_ok(f, qmp_client_execute(qmp, command, json, 5000, f->arena, NULL, &f->err));
 }
 
 // Sends the machine into a file; it waits here, its disks given up, as after a live move.
@@ -523,9 +496,9 @@ static void send_away(struct fixture *f)
 static void receive_from_file(struct fixture *f, const char *id)
 {
     struct vm_task task;
-    assert_ok(f, vm_task_begin(&task, (struct vm_agent *)f->agent, f->guest, &f->err));
-    assert_ok(f, vm_task_lock(&task, 1000, &f->err));
-    assert_ok(f, vm_boot_incoming(&task, f->guest, false, id, &f->err));
+    fixture_ok(f, vm_task_begin(&task, (struct service_agent *)f->agent, f->guest, &f->err));
+    fixture_ok(f, vm_task_lock(&task, 1000, &f->err));
+    fixture_ok(f, vm_boot_incoming(&task, f->guest, false, id, &f->err));
     vm_task_end(&task);
     if (access(TEST_MEMORY, F_OK) < 0) {
         return;
@@ -543,11 +516,11 @@ static void receive_from_file(struct fixture *f, const char *id)
 static void vm_sent_but_not_given_away_goes_on_here(void **state)
 {
     struct fixture *f = *state;
-    start(f);
+    agent_verbs_start(f->agent, f->guest);
     wait_for_words(f, "VM-TICK", 1);
     uint64_t before = fake_store_version(f->store, "guest/vm:101");
     send_away(f);
-    assert_ok(f, f->agent->ops->health(f->agent, f->guest, &f->err));
+    fixture_ok(f, f->agent->ops->health(f->agent, f->guest, &f->err));
     assert_string_equal(status_of(f), "running");
     // INV-1: a write that would give it away and is still on its way comes too late now.
     assert_true(fake_store_version(f->store, "guest/vm:101") > before);
@@ -558,36 +531,36 @@ static void vm_sent_but_not_given_away_goes_on_here(void **state)
 static void vm_sent_and_given_away_does_not_go_on_here(void **state)
 {
     struct fixture *f = *state;
-    start(f);
+    agent_verbs_start(f->agent, f->guest);
     wait_for_words(f, "VM-TICK", 1);
     send_away(f);
     struct guest *there = guest_new(f->arena, "vm:101", "node2");
     there->arrival = "abc";
     fake_store_put(f->store, "guest/vm:101", guest_format(f->arena, there));
-    assert_fails(f, f->agent->ops->health(f->agent, f->guest, &f->err), -EXDEV, "node2");
+    fixture_refuses(f, f->agent->ops->health(f->agent, f->guest, &f->err), -EXDEV, "node2");
     assert_string_equal(status_of(f), "postmigrate");
 }
 
 static void vm_sent_does_not_go_on_while_the_store_is_away(void **state)
 {
     struct fixture *f = *state;
-    start(f);
+    agent_verbs_start(f->agent, f->guest);
     wait_for_words(f, "VM-TICK", 1);
     send_away(f);
     fake_store_fail(f->store, 0, 0, -ETIMEDOUT);
     assert_int_equal(f->agent->ops->health(f->agent, f->guest, &f->err), -ETIMEDOUT);
     assert_string_equal(status_of(f), "postmigrate");
     fake_store_fail(f->store, 0, 0, 0);
-    assert_ok(f, f->agent->ops->health(f->agent, f->guest, &f->err));
+    fixture_ok(f, f->agent->ops->health(f->agent, f->guest, &f->err));
     assert_string_equal(status_of(f), "running");
 }
 
 static void make_memory(struct fixture *f)
 {
-    start(f);
+    agent_verbs_start(f->agent, f->guest);
     wait_for_words(f, "VM-TICK", 1);
     send_away(f);
-    assert_ok(f, f->agent->ops->stop(f->agent, f->guest, 0, &f->err));
+    fixture_ok(f, f->agent->ops->stop(f->agent, f->guest, 0, &f->err));
     (void)unlink(TEST_SERIAL);
 }
 
@@ -598,7 +571,7 @@ static void vm_received_and_named_goes_on(void **state)
     receive_from_file(f, "move-1");
     f->guest->arrival = "move-1";
     store_guest(f);
-    start(f);
+    agent_verbs_start(f->agent, f->guest);
     assert_string_equal(status_of(f), "running");
     wait_for_words(f, "VM-TICK", 2);
     const char *said = read_text(f, TEST_SERIAL);
@@ -615,7 +588,7 @@ static void vm_received_of_another_move_is_dropped(void **state)
     pid_t pid = vm_agent_init_pid("vm:101");
     f->guest->arrival = "move-2";
     store_guest(f);
-    start(f);
+    agent_verbs_start(f->agent, f->guest);
     assert_int_not_equal(vm_agent_init_pid("vm:101"), pid);
     wait_for_words(f, "VM-UP", 1);
     assert_int_equal(unlink(TEST_MEMORY), 0);
@@ -627,7 +600,7 @@ static void vm_that_still_waits_to_receive_is_dropped(void **state)
     receive_from_file(f, "move-1");
     pid_t pid = vm_agent_init_pid("vm:101");
     assert_string_equal(status_of(f), "inmigrate");
-    start(f);
+    agent_verbs_start(f->agent, f->guest);
     assert_int_not_equal(vm_agent_init_pid("vm:101"), pid);
     wait_for_words(f, "VM-UP", 1);
 }

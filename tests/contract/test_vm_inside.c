@@ -21,6 +21,7 @@
 #include "common/model/guest.h"
 #include "common/port/agent.h"
 #include "lrm/agents/agent_context.h"
+#include "lrm/agents/service_agent.h"
 #include "lrm/agents/vm.h"
 #include "lrm/agents/vm_console.h"
 #include "lrm/agents/vm_exec.h"
@@ -266,7 +267,7 @@ static void console_shows_what_the_machine_says(void **state)
     assert_int_equal(agent->ops->check(agent, guest, &running, &f->err), 0);
     assert_true(running);
     assert_int_equal(agent->ops->stop(agent, guest, 0, &f->err), 0);
-    vm_agent_free(agent);
+    service_agent_free(agent);
     fake_store_free(store);
 }
 
@@ -280,7 +281,7 @@ static void machine_asked_ends_by_itself(void **state)
     assert_int_equal(vm_agent_init_pid("vm:101"), 0);
     assert_int_equal(agent->ops->ask(agent, guest, 1, &f->err), -ESRCH);
     assert_int_equal(agent->ops->stop(agent, guest, 0, &f->err), 0);
-    vm_agent_free(agent);
+    service_agent_free(agent);
     fake_store_free(store);
 }
 

@@ -12,6 +12,7 @@
 #include "api/call/parameters.h"
 #include "api/call/router.h"
 #include "api/endpoints/endpoints.h"
+#include "api/endpoints/usage_book.h"
 #include "api/task/task.h"
 #include "cli/cluster_view.h"
 #include "cli/session.h"
@@ -29,6 +30,7 @@ enum { FIXTURE_NOW_S = 1760004672, FIXTURE_UP_MS = 86400000, FIXTURE_STALE_S = 3
 
 struct api_fixture {
     struct clock clock;
+    struct usage_book *usage;
     struct arena *arena;
     struct fake_store *store;
     struct fake_membership membership;
@@ -61,6 +63,7 @@ struct api_fixture *api_fixture_new(void)
     f->user = "root@pam";
     fake_membership_init(&f->membership, 3);
     f->router = router_new(f->arena, endpoints_all);
+    f->usage = usage_book_new();
     return f;
 }
 
@@ -68,6 +71,7 @@ void api_fixture_free(struct api_fixture *f)
 {
     strbuf_done(&f->told);
     strbuf_done(&f->task);
+    usage_book_free(f->usage);
     fake_store_free(f->store);
     arena_free(f->arena);
     free(f);
@@ -86,6 +90,11 @@ void api_fixture_put(struct api_fixture *f, const char *key, const char *value)
 struct fake_membership *api_fixture_members(struct api_fixture *f)
 {
     return &f->membership;
+}
+
+struct usage_book *api_fixture_usage(struct api_fixture *f)
+{
+    return f->usage;
 }
 
 const char *api_fixture_text(struct api_fixture *f, const struct json *json)
@@ -232,6 +241,7 @@ struct api_answer api_fixture_call(struct api_fixture *f, const char *verb, cons
                                    .view = view,
                                    .rights = rights_read(f->arena, &access),
                                    .clock = &f->clock,
+                                   .usage = f->usage,
                                    .stale_s = FIXTURE_STALE_S,
                                    .userdata = f};
     struct call call = {.arena = f->arena,

@@ -10,6 +10,7 @@
 
 struct api_fixture;
 struct json;
+struct usage_book;
 
 struct api_fixture *api_fixture_new(void) WARN_UNUSED; // on node1 of three
 void api_fixture_free(struct api_fixture *f);
@@ -19,6 +20,8 @@ void api_fixture_user(struct api_fixture *f, const char *user);
 // Writes into the store; NULL deletes.
 void api_fixture_put(struct api_fixture *f, const char *key, const char *value);
 struct fake_membership *api_fixture_members(struct api_fixture *f) WARN_UNUSED;
+
+struct usage_book *api_fixture_usage(struct api_fixture *f) WARN_UNUSED; // empty at first
 
 struct api_answer {
     int status;

@@ -65,10 +65,14 @@ class Execd:
             return {'status': 500, 'message': "first line\r\nSet-Cookie: a=b\r\n\r\nbody\x01"}
         if first == 'nodes':
             port, fingerprint = rest.split('/')[:2]
+            if request['forwarded'] and rest.endswith('/missing'):
+                return {'status': 500, 'message': 'no such thing'}
             if request['forwarded']:
                 return {'status': 200, 'data': {'here': request['parameters'], 'ticket': request.get('ticket'),
-                                                'csrf': request.get('csrf'), 'token': request.get('token')}}
-            return {'forward': {'node': 'node2', 'address': '127.0.0.1', 'port': int(port), 'fingerprint': fingerprint}}
+                                                'csrf': request.get('csrf'), 'token': request.get('token'),
+                                                'client': request.get('client')}}
+            return {'forward': {'node': 'node2', 'address': '127.0.0.1', 'port': int(port), 'fingerprint': fingerprint,
+                                'client': 'signed:%s' % request['address']}}
         return {'status': 501, 'message': "Method '%s %s' not implemented" % (request['method'], path)}
 
     def watch(self, connection, lock, request):
@@ -95,8 +99,9 @@ class Execd:
             return True
         if operation == 'call' and request['path'] == '/exit':
             return False
-        if operation == 'call' and request['path'] == '/slow':
-            threading.Timer(1.0, lambda: frame_send(connection, lock, {'id': request['id'], 'status': 200, 'data': 'late'})).start()
+        if operation == 'call' and (request['path'] == '/slow' or request['path'].endswith('/slow') and request['forwarded']):
+            seconds = 1.0 if request['path'] == '/slow' else 4.0
+            threading.Timer(seconds, lambda: frame_send(connection, lock, {'id': request['id'], 'status': 200, 'data': 'late'})).start()
             return True
         if operation == 'call':
             frame_send(connection, lock, {'id': request['id'], **self.answer(request)})

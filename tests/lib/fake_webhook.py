@@ -1,9 +1,11 @@
 # SPDX-License-Identifier: Apache-2.0
 """fake_webhook.py FOLDER: a receiver of webhooks on a port of its own (FOLDER/port). It refuses the first request with
-status 500, takes the others, and writes what it got, one line each, to FOLDER/got: status, header, body."""
+status 500, takes the others, and writes what it got, one line each, to FOLDER/got: status, header, body. A request of
+/slow is answered when there is a file FOLDER/go."""
 import http.server
 import os
 import sys
+import time
 
 folder = sys.argv[1]
 count = 0
@@ -17,6 +19,8 @@ class Handler(http.server.BaseHTTPRequestHandler):
         count += 1
         with open(os.path.join(folder, 'got'), 'a', encoding='utf-8') as file:
             file.write(f'{status} {self.headers["Authorization"]} {self.headers["Content-Type"]} {body}\n')
+        while self.path == '/slow' and not os.path.exists(os.path.join(folder, 'go')):
+            time.sleep(0.02)
         self.send_response(status)
         self.end_headers()
 

@@ -12,6 +12,7 @@
 
 #include "common/base/arena.h"
 #include "common/base/enum_table.h"
+#include "common/base/error.h"
 
 int fixture_arena_setup(void **state)
 {
@@ -42,6 +43,26 @@ bool fixture_aborts(void (*function)(void *data), void *data)
     int status = 0;
     assert_int_equal(waitpid(child, &status, 0), child);
     return WIFSIGNALED(status) && WTERMSIG(status) == SIGABRT;
+}
+
+void fixture_check_ok(int r, const struct error *err, const char *file, int line)
+{
+    if (r != 0) {
+        print_error("%d: %s\n", r, err->text);
+    }
+    _assert_int_equal(cast_to_largest_integral_type(r), 0, file, line);
+}
+
+void fixture_check_fails(int r, int code, const char *words, bool is_whole, const struct error *err,
+                         const char *file, int line)
+{
+    bool is_said = is_whole ? strcmp(err->text, words) == 0 : strstr(err->text, words) != NULL;
+    if (r != code || !is_said) {
+        print_error("%d: %s\n", r, err->text);
+    }
+    _assert_int_equal(cast_to_largest_integral_type(r), cast_to_largest_integral_type(code), file,
+                      line);
+    _assert_true(is_said, words, file, line);
 }
 
 void fixture_check_enum_table(const struct enum_table *table)

@@ -26,6 +26,18 @@ bool fixture_aborts(void (*function)(void *data), void *data);
         }                                                                                          \
     } while (0)
 
+// For a fixture `f` with a member `err`: the call answered 0; it answered this code with just these
+// words; with these words among its own. What it said is shown else.
+#define fixture_ok(f, r) fixture_check_ok((r), &(f)->err, __FILE__, __LINE__)
+#define fixture_fails(f, r, code, words)                                                           \
+    fixture_check_fails((r), (code), (words), true, &(f)->err, __FILE__, __LINE__)
+#define fixture_refuses(f, r, code, words)                                                         \
+    fixture_check_fails((r), (code), (words), false, &(f)->err, __FILE__, __LINE__)
+struct error;
+void fixture_check_ok(int r, const struct error *err, const char *file, int line);
+void fixture_check_fails(int r, int code, const char *words, bool is_whole, const struct error *err,
+                         const char *file, int line);
+
 struct enum_table;
 // Every value of the table has a name that is found again, no two are the same, and a word that is
 // no name is refused.

@@ -12,8 +12,6 @@ import sys
 
 # What no scenario can bring about, with the reason. Keep it empty if you can.
 UNREACHABLE = {
-    # Daemons of the simulator die only with their node, so that none is bound by the deadline of one before it.
-    ('ha-lrm', 'wait_for_agent_lock', 'lost_agent_lock'): 'needs an ha-lrm that died alone',
     # test_service_step.c; swarms come across it.
     ('Services', 'request_stop', 'relocate'): 'needs a move whose answer gets lost within some milliseconds',
 }

@@ -299,6 +299,7 @@ static int run_go(struct run *run, int64_t quiet_ms, struct error *err)
 // Scenarios that may end otherwise for a reason that lies in their story: only invariants count.
 static const char *const sweep_stories[] = {
     "live-fence-levels",       // which proof comes first decides whether a device is needed
+    "live-lrm-blind",          // a daemon that cannot read for long, and fails then, costs its node
     "live-start-fails",        // a guest that fails so many starts, counted over all of them
     "maintenance-unreadable",  // a node never reads again: whatever fails there then costs it
     "master-lost",             // the first node is the master, whose power is cut

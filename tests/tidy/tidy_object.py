@@ -11,8 +11,8 @@ from tidy_source import PURE, is_in
 # What a pure layer may use of the C library, json-c and libcrypto. All else could be a clock, a file, a socket, a process,
 # randomness or the environment; add a function here only when it is none of these.
 ALLOWED = {
-    'abort', 'qsort', 'memchr', 'memcmp', 'memcpy', 'memmem', 'memmove', 'memset', 'strcasecmp', 'strchr', 'strcmp', 'strcspn',
-    'strlen', 'strncasecmp', 'strncmp', 'strnlen', 'strpbrk', 'strrchr', 'strspn', 'strstr', 'snprintf', 'vsnprintf', 'free',
+    'abort', 'bsearch', 'qsort', 'memchr', 'memcmp', 'memcpy', 'memmem', 'memmove', 'memset', 'strcasecmp', 'strchr', 'strcmp',
+    'strcspn', 'strlen', 'strncasecmp', 'strncmp', 'strnlen', 'strpbrk', 'strrchr', 'strspn', 'strstr', 'snprintf', 'vsnprintf', 'free',
     'sqrt', 'floor', 'ceil', 'fabs', 'fmax', 'fmin', 'trunc', 'round', 'isfinite',
     '__assert_fail', '__stack_chk_fail', '_GLOBAL_OFFSET_TABLE_', '__memcpy_chk', '__memmove_chk', '__memset_chk',
     '__snprintf_chk', '__vsnprintf_chk',

@@ -112,6 +112,12 @@ static int forward_read(struct arena *arena, struct json_slice slice, struct api
     if (r == 0) {
         r = json_get_int(json, "port", 1, UINT16_MAX, &port, err);
     }
+    if (r == 0) {
+        r = json_get_string_if(json, "client", &ret->forward.client, err);
+    }
+    if (r == 0 && ret->forward.client != NULL && strpbrk(ret->forward.client, "\r\n") != NULL) {
+        r = error_set(err, -EPROTO, "'client' has more than one line");
+    }
     if (r < 0) {
         error_prefix(err, "forward");
         return -EPROTO;

@@ -19,6 +19,7 @@ struct api_forward {
     const char *address;
     int port;
     const char *fingerprint;
+    const char *client; // who asks, signed: for API_CLIENT_HEADER; or NULL
 };
 
 struct api_answer {

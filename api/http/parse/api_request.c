@@ -185,6 +185,7 @@ bool api_request_read(struct arena *arena, const struct http_head *head, const c
         .forwarded = http_head_find(head, "PVEDisableProxy") != NULL,
         .last_event = -1,
     };
+    ret->client = ret->forwarded ? http_head_find(head, API_CLIENT_HEADER) : NULL;
     struct reader reader = {.arena = arena, .head = head, .request = ret, .refusal = ret_refusal};
     if (!place_read(&reader, head->target) || !parameters_read(&reader, body, body_bytes)) {
         return false;
@@ -211,6 +212,7 @@ struct json *api_request_to_json(struct arena *arena, const struct api_request *
         json_put_string(frame, "path", request->path);
         json_put(frame, "parameters", request->parameters);
         json_put_bool(frame, "forwarded", request->forwarded);
+        json_put_string(frame, "client", request->client);
     }
     json_put_string(frame, "address", address);
     json_put_string(frame, "ticket", request->credentials.ticket);

@@ -25,6 +25,9 @@ enum api_format {
     API_FORMAT_EXTJS, // as the field's pages ask: always 200
 };
 
+// Which a node sends along with a call that it hands on; signed and checked by ha-execd.
+#define API_CLIENT_HEADER "HA-Client"
+
 enum { API_JSON_WEIGHT_MAX = 4000 }; // values in a JSON body
 
 struct api_request {
@@ -34,7 +37,8 @@ struct api_request {
     const char *path;        // decoded, without empty parts; of a call without /api2/<format>
     struct json *parameters; // object: of query and body
     struct api_credentials credentials;
-    bool forwarded;     // by another node
+    bool forwarded;     // by another node, as it says
+    const char *client; // of a forwarded one: whose it is, signed; or NULL
     int64_t last_event; // Last-Event-ID; −1: none
 };
 

@@ -131,6 +131,7 @@ static int status_line_read(struct arena *arena, const char *line, struct http_r
         return error_set(err, -EPROTO, "no status line");
     }
     reply->status = (int)status;
+    reply->keep_alive = line[7] == '1';
     reply->reason = http_reason(arena, reply->status, line[12] == ' ' ? line + 13 : NULL);
     return 0;
 }
@@ -146,6 +147,9 @@ static int reply_header_read(struct arena *arena, char *line, struct http_reply 
     const char *value = colon + 1 + strspn(colon + 1, " \t");
     if (strcasecmp(line, "Content-Type") == 0) {
         reply->content_type = arena_strdup(arena, value);
+    }
+    if (strcasecmp(line, "Connection") == 0 && strcasecmp(value, "keep-alive") != 0) {
+        reply->keep_alive = false;
     }
     if (strcasecmp(line, "Transfer-Encoding") == 0 || strcasecmp(line, "Content-Encoding") == 0) {
         return error_set(err, -EPROTO, "an encoding that was not asked for");

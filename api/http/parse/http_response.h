@@ -47,7 +47,8 @@ struct http_reply {
     const char *reason;
     const char *content_type; // NULL: none
     size_t head_bytes;
-    int64_t length; // of the body; −1: until the end of the connection
+    int64_t length;  // of the body; −1: until the end of the connection
+    bool keep_alive; // the connection takes another request after it
 };
 // 1: *ret is complete; 0: more is needed; -EPROTO: it is not such an answer. In the arena.
 int http_reply_read(struct arena *arena, const char *bytes, size_t size_bytes,

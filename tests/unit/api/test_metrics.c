@@ -16,6 +16,7 @@
 #include "common/base/json.h"
 #include "common/base/map.h"
 #include "common/base/parse.h"
+#include "common/model/latency.h"
 #include "common/model/timing.h"
 #include "common/port/store.h"
 #include "tests/lib/fake_membership.h"
@@ -73,6 +74,18 @@ static void totals_fill(struct arena *arena, struct exec_totals *totals)
     totals_take(totals, entries, ARRAY_SIZE(entries), 9600);
 }
 
+static void latency_fill(struct latency_figures *figures)
+{
+    struct latency *round = &figures->kinds[LATENCY_KIND_ROUND];
+    struct latency *disk = &figures->kinds[LATENCY_KIND_DISK];
+    round->counts[0] = 4;
+    round->counts[3] = 1;
+    round->sum_us = 1234;
+    disk->counts[LATENCY_BOUNDS_COUNT] = 1;
+    disk->sum_us = 11000000;
+    disk->size_bytes = 4096;
+}
+
 static char *metrics_of(struct arena *arena, struct exec_totals *totals, bool with_status)
 {
     struct fake_store *store = fake_store_new();
@@ -101,6 +114,8 @@ static char *metrics_of(struct arena *arena, struct exec_totals *totals, bool wi
     assert_int_equal(cluster_view_read(arena, &session, &view, &err), 0);
     timing_get(TIMING_PROFILE_BALANCED, &timing);
     assert_int_equal(json_parse(arena, status_text, strlen(status_text), &status, &err), 0);
+    struct latency_figures figures = {0};
+    latency_fill(&figures);
     const struct metrics_source source = {.view = &view,
                                           .totals = totals,
                                           .tasks = &task_entries,
@@ -109,7 +124,10 @@ static char *metrics_of(struct arena *arena, struct exec_totals *totals, bool wi
                                           .version = "1\"2\\3\n4",
                                           .answer_ms = 3,
                                           .now_s = NOW_S,
-                                          .calls_busy = 2};
+                                          .calls_busy = 2,
+                                          .clusterd = with_status ? &figures : NULL,
+                                          .crm = &figures,
+                                          .lrm = with_status ? &figures : NULL};
     char *text = metrics_text(arena, &source);
     fake_store_free(store);
     return text;
@@ -268,6 +286,16 @@ static void figures_are_those_of_the_documents(void **state)
         "ha_manager_api_call_seconds_count 2\n",
         "ha_manager_tasks{status=\"failed\"} 1\n",
         "ha_manager_api_calls_busy 2\n",
+        "ha_manager_round_seconds_bucket{daemon=\"ha-lrm\",le=\"0.000100\"} 4\n",
+        "ha_manager_round_seconds_bucket{daemon=\"ha-crm\",le=\"0.001\"} 5\n",
+        "ha_manager_round_seconds_bucket{daemon=\"ha-crm\",le=\"+Inf\"} 5\n",
+        "ha_manager_round_seconds_sum{daemon=\"ha-crm\"} 0.001234\n",
+        "ha_manager_round_seconds_count{daemon=\"ha-crm\"} 5\n",
+        "ha_manager_store_commit_seconds_count 0\n",
+        "ha_manager_lease_renewal_seconds_count 0\n",
+        "ha_manager_store_disk_seconds_bucket{le=\"10.000\"} 0\n",
+        "ha_manager_store_disk_seconds_sum 11.000\n",
+        "ha_manager_store_disk_bytes_total 4096\n",
     };
     struct arena *arena = *state;
     struct exec_totals *totals = exec_totals_new();
@@ -299,7 +327,7 @@ static void counters_begin_with_the_daemon_and_never_shrink(void **state)
     };
     totals_take(totals, after, 1, 4000);
     assert_int_equal(totals->failover.count, 1);
-    assert_int_equal(totals->failover.sum_ms, 3000);
+    assert_int_equal(totals->failover.sum_us, 3000000);
     // Entries that are removed take nothing away.
     const struct store_entry removed[] = {{.key = "history/0000000000004000", .version = 5000}};
     totals_take(totals, removed, 1, 5000);

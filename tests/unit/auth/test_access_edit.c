@@ -10,23 +10,19 @@
 #include "api/auth/roles.h"
 #include "api/auth/ticket.h"
 #include "cli/access_edit.h"
-#include "cli/session.h"
 #include "common/base/alloc.h"
 #include "common/base/arena.h"
 #include "common/base/error.h"
 #include "common/base/json.h"
 #include "common/base/parse.h"
-#include "tests/lib/fake_membership.h"
-#include "tests/lib/fake_store.h"
+#include "tests/lib/fake_session.h"
 #include "tests/lib/fixture.h"
 
 enum { NOW = 5000 };
 
 struct fixture {
     struct arena *arena;
-    struct fake_store *store;
-    struct fake_membership membership;
-    struct session session;
+    struct fake_session fake;
     struct access_edit edit;
     struct error err;
 };
@@ -35,25 +31,20 @@ static int setup(void **state)
 {
     struct fixture *f = alloc_zero(sizeof(*f));
     f->arena = arena_new();
-    f->store = fake_store_new();
-    fake_membership_init(&f->membership, 3);
-    f->session = (struct session){.store = fake_store_port(f->store),
-                                  .membership = &f->membership.membership,
-                                  .node = "node1",
-                                  .quorate = true};
-    fake_store_put(f->store, "access/user/admin@pve", "{}");
-    fake_store_put(f->store, "access/user/boss@pve", "{}");
-    fake_store_put(f->store, "access/user/low@pve", "{}");
-    fake_store_put(f->store, "access/user/users@pve", "{}");
-    fake_store_put(f->store, "access/user/vmboss@pve", "{}");
-    fake_store_put(f->store, "access/user/gone@pve", "{\"enable\":false}");
-    fake_store_put(f->store, "access/user/off@pve", "{\"enable\":false}");
-    fake_store_put(f->store, "access/token/boss@pve!sep", "{\"privsep\":true}");
-    fake_store_put(f->store, "access/group/ops", "{}");
-    fake_store_put(f->store, "access/role/Grant",
+    fake_session_init(&f->fake, 3);
+    fake_store_put(f->fake.store, "access/user/admin@pve", "{}");
+    fake_store_put(f->fake.store, "access/user/boss@pve", "{}");
+    fake_store_put(f->fake.store, "access/user/low@pve", "{}");
+    fake_store_put(f->fake.store, "access/user/users@pve", "{}");
+    fake_store_put(f->fake.store, "access/user/vmboss@pve", "{}");
+    fake_store_put(f->fake.store, "access/user/gone@pve", "{\"enable\":false}");
+    fake_store_put(f->fake.store, "access/user/off@pve", "{\"enable\":false}");
+    fake_store_put(f->fake.store, "access/token/boss@pve!sep", "{\"privsep\":true}");
+    fake_store_put(f->fake.store, "access/group/ops", "{}");
+    fake_store_put(f->fake.store, "access/role/Grant",
                    "{\"privs\":[\"Permissions.Modify\",\"VM.Audit\"]}");
     fake_store_put(
-        f->store, "access/acl",
+        f->fake.store, "access/acl",
         "[{\"path\":\"/\",\"type\":\"user\",\"ugid\":\"boss@pve\",\"roleid\":\"Administrator\"},"
         "{\"path\":\"/\",\"type\":\"user\",\"ugid\":\"gone@pve\",\"roleid\":\"PVEAdmin\"},"
         "{\"path\":\"/\",\"type\":\"token\",\"ugid\":\"boss@pve!sep\",\"roleid\":\"PVEUserAdmin\"},"
@@ -67,7 +58,7 @@ static int setup(void **state)
 static int teardown(void **state)
 {
     struct fixture *f = *state;
-    fake_store_free(f->store);
+    fake_session_done(&f->fake);
     arena_free(f->arena);
     alloc_freep(state);
     return 0;
@@ -79,8 +70,8 @@ static int teardown(void **state)
 static struct access_edit *as(struct fixture *f, const char *user, const char *token)
 {
     error_clear(&f->err);
-    assert_int_equal(access_edit_open(f->arena, &f->session, NOW, user, token, &f->edit, &f->err),
-                     0);
+    assert_int_equal(
+        access_edit_open(f->arena, &f->fake.session, NOW, user, token, &f->edit, &f->err), 0);
     return &f->edit;
 }
 
@@ -116,14 +107,14 @@ static void user_is_added_with_its_password(void **state)
                                         .groups = words(f, "ops"),
                                         .password = "correct horse"};
     assert_int_equal(put_user(f, NULL, NULL, change, false), 0);
-    assert_int_equal(fake_store_commits(f->store), 1);
-    assert_string_equal(fake_store_get(f->store, "access/user/new@pve"),
+    assert_int_equal(fake_store_commits(f->fake.store), 1);
+    assert_string_equal(fake_store_get(f->fake.store, "access/user/new@pve"),
                         "{\"comment\":\"x\",\"enable\":true,\"groups\":[\"ops\"]}");
-    const char *secret = fake_store_get(f->store, "secret/user/new@pve");
+    const char *secret = fake_store_get(f->fake.store, "secret/user/new@pve");
     assert_memory_equal(secret, "$y$", 3);
     assert_null(strstr(secret, "horse"));
     struct store_entries secrets;
-    assert_int_equal(store_read(f->session.store, "secret/", 0, f->arena, &secrets, NULL), 0);
+    assert_int_equal(store_read(f->fake.session.store, "secret/", 0, f->arena, &secrets, NULL), 0);
     struct identity_book book = {
         .rights = as(f, NULL, NULL)->rights, .secrets = &secrets, .now_s = NOW};
     assert_true(password_check(f->arena, &book, "new@pve", "correct horse", NULL, NULL));
@@ -137,16 +128,16 @@ static void user_is_added_with_its_password(void **state)
 static void user_is_removed_with_all_that_is_its_own(void **state)
 {
     struct fixture *f = *state;
-    fake_store_put(f->store, "secret/token/boss@pve!sep", "x");
-    fake_store_put(f->store, "secret/user/boss@pve", "x");
+    fake_store_put(f->fake.store, "secret/token/boss@pve!sep", "x");
+    fake_store_put(f->fake.store, "secret/user/boss@pve", "x");
     assert_int_equal(access_user_remove(as(f, NULL, NULL), "boss@pve", &f->err), 0);
-    assert_null(fake_store_get(f->store, "access/user/boss@pve"));
-    assert_null(fake_store_get(f->store, "access/token/boss@pve!sep"));
-    assert_null(fake_store_get(f->store, "secret/token/boss@pve!sep"));
-    assert_null(fake_store_get(f->store, "secret/user/boss@pve"));
-    assert_null(strstr(fake_store_get(f->store, "access/acl"), "boss"));
-    assert_non_null(strstr(fake_store_get(f->store, "access/acl"), "low@pve"));
-    assert_int_equal(fake_store_commits(f->store), 1);
+    assert_null(fake_store_get(f->fake.store, "access/user/boss@pve"));
+    assert_null(fake_store_get(f->fake.store, "access/token/boss@pve!sep"));
+    assert_null(fake_store_get(f->fake.store, "secret/token/boss@pve!sep"));
+    assert_null(fake_store_get(f->fake.store, "secret/user/boss@pve"));
+    assert_null(strstr(fake_store_get(f->fake.store, "access/acl"), "boss"));
+    assert_non_null(strstr(fake_store_get(f->fake.store, "access/acl"), "low@pve"));
+    assert_int_equal(fake_store_commits(f->fake.store), 1);
     assert_int_equal(access_user_remove(as(f, NULL, NULL), "boss@pve", &f->err), -ENOENT);
 }
 
@@ -160,7 +151,7 @@ static void root_cannot_be_locked_out(void **state)
     assert_int_equal(put_user(f, NULL, NULL, over, true), -EINVAL);
     assert_int_equal(access_user_remove(as(f, NULL, NULL), "root@pam", &f->err), -EINVAL);
     assert_int_equal(put_user(f, NULL, NULL, comment, false), -EEXIST);
-    assert_int_equal(fake_store_commits(f->store), 0);
+    assert_int_equal(fake_store_commits(f->fake.store), 0);
     assert_int_equal(put_user(f, NULL, NULL, comment, true), 0);
     assert_int_equal(grant(f, NULL, "/", "NoAccess", "root@pam"), 0);
     assert_true(
@@ -180,7 +171,7 @@ static void passwords_that_are_none_are_refused(void **state)
                      -EOPNOTSUPP);
     assert_int_equal(access_user_password(as(f, NULL, NULL), "ghost@pve", "long enough", &f->err),
                      -ENOENT);
-    assert_int_equal(fake_store_commits(f->store), 0);
+    assert_int_equal(fake_store_commits(f->fake.store), 0);
 }
 
 static void ticket_of_before_the_password_was_changed_renews_no_more(void **state)
@@ -189,9 +180,9 @@ static void ticket_of_before_the_password_was_changed_renews_no_more(void **stat
     struct ticket_keys keys = {.keys = {{NOW - 60, "11111111111111111111111111111111"}},
                                .count = 1};
     assert_int_equal(access_user_password(as(f, NULL, NULL), "low@pve", "long enough", &f->err), 0);
-    fake_store_put(f->store, "secret/ticket-keys", ticket_keys_format(f->arena, &keys));
+    fake_store_put(f->fake.store, "secret/ticket-keys", ticket_keys_format(f->arena, &keys));
     struct store_entries secrets;
-    assert_int_equal(store_read(f->session.store, "secret/", 0, f->arena, &secrets, NULL), 0);
+    assert_int_equal(store_read(f->fake.session.store, "secret/", 0, f->arena, &secrets, NULL), 0);
     struct identity_book book = {
         .rights = as(f, NULL, NULL)->rights, .secrets = &secrets, .now_s = NOW + 5};
     const char *old = ticket_make(f->arena, &keys, "low@pve", NOW - 1);
@@ -212,9 +203,10 @@ static void token_secret_is_told_once_and_only_its_hash_is_kept(void **state)
     struct access_token_change change = {.userid = "low@pve", .tokenid = "lap", .comment = "c"};
     assert_int_equal(access_token_put(as(f, NULL, NULL), &change, false, &secret, &f->err), 0);
     assert_int_equal(strlen(secret), 36);
-    const char *kept = arena_strdup(f->arena, fake_store_get(f->store, "secret/token/low@pve!lap"));
+    const char *kept =
+        arena_strdup(f->arena, fake_store_get(f->fake.store, "secret/token/low@pve!lap"));
     assert_int_equal(strlen(kept), 64);
-    assert_string_equal(fake_store_get(f->store, "access/token/low@pve!lap"),
+    assert_string_equal(fake_store_get(f->fake.store, "access/token/low@pve!lap"),
                         "{\"comment\":\"c\",\"enable\":true,\"privsep\":true}");
     assert_int_equal(access_token_put(as(f, NULL, NULL), &change, false, &secret, &f->err),
                      -EEXIST);
@@ -222,13 +214,13 @@ static void token_secret_is_told_once_and_only_its_hash_is_kept(void **state)
     change.has_privsep = true;
     assert_int_equal(access_token_put(as(f, NULL, NULL), &change, true, &secret, &f->err), 0);
     assert_null(secret);
-    assert_string_equal(fake_store_get(f->store, "secret/token/low@pve!lap"), kept);
+    assert_string_equal(fake_store_get(f->fake.store, "secret/token/low@pve!lap"), kept);
     change.regenerate = true;
     assert_int_equal(access_token_put(as(f, NULL, NULL), &change, true, &secret, &f->err), 0);
     assert_non_null(secret);
-    assert_string_not_equal(fake_store_get(f->store, "secret/token/low@pve!lap"), kept);
+    assert_string_not_equal(fake_store_get(f->fake.store, "secret/token/low@pve!lap"), kept);
     assert_int_equal(access_token_remove(as(f, NULL, NULL), "low@pve", "lap", &f->err), 0);
-    assert_null(fake_store_get(f->store, "secret/token/low@pve!lap"));
+    assert_null(fake_store_get(f->fake.store, "secret/token/low@pve!lap"));
     assert_int_equal(access_token_remove(as(f, NULL, NULL), "low@pve", "lap", &f->err), -ENOENT);
 }
 
@@ -242,7 +234,7 @@ static void roles_are_changed_but_not_those_built_in_or_in_use(void **state)
         -EEXIST);
     assert_int_equal(
         access_role_put(as(f, NULL, NULL), "Mine", words(f, "VM.Clone"), true, true, &f->err), 0);
-    assert_string_equal(fake_store_get(f->store, "access/role/Mine"),
+    assert_string_equal(fake_store_get(f->fake.store, "access/role/Mine"),
                         "{\"privs\":[\"VM.Audit\",\"VM.Clone\"]}");
     assert_int_equal(
         access_role_put(as(f, NULL, NULL), "Mine", words(f, "No.Such"), false, true, &f->err),
@@ -284,11 +276,11 @@ static void permissions_are_set_once_and_removed(void **state)
 static void group_is_removed_from_its_users(void **state)
 {
     struct fixture *f = *state;
-    fake_store_put(f->store, "access/user/low@pve", "{\"groups\":[\"ops\"]}");
+    fake_store_put(f->fake.store, "access/user/low@pve", "{\"groups\":[\"ops\"]}");
     assert_int_equal(access_group_remove(as(f, NULL, NULL), "ops", &f->err), 0);
-    assert_null(fake_store_get(f->store, "access/group/ops"));
-    assert_null(strstr(fake_store_get(f->store, "access/user/low@pve"), "ops"));
-    assert_null(strstr(fake_store_get(f->store, "access/acl"), "ops"));
+    assert_null(fake_store_get(f->fake.store, "access/group/ops"));
+    assert_null(strstr(fake_store_get(f->fake.store, "access/user/low@pve"), "ops"));
+    assert_null(strstr(fake_store_get(f->fake.store, "access/acl"), "ops"));
 }
 
 static void change_that_met_another_is_refused(void **state)
@@ -297,9 +289,9 @@ static void change_that_met_another_is_refused(void **state)
     struct access_acl_change change = {
         .path = "/", .roles = words(f, "Auditor"), .users = words(f, "low@pve"), .propagate = true};
     struct access_edit *edit = as(f, NULL, NULL);
-    fake_store_put(f->store, "access/acl", "[]");
+    fake_store_put(f->fake.store, "access/acl", "[]");
     assert_int_equal(access_acl_change(edit, &change, &f->err), -EAGAIN);
-    assert_string_equal(fake_store_get(f->store, "access/acl"), "[]");
+    assert_string_equal(fake_store_get(f->fake.store, "access/acl"), "[]");
 }
 
 // ---- Nobody gives what they do not have.
@@ -310,7 +302,7 @@ static void assert_not_allowed(struct fixture *f, int r)
         fail_msg("%d '%s'", r, f->err.text);
     }
     assert_non_null(strstr(f->err.text, "Permission check failed ("));
-    assert_int_equal(fake_store_commits(f->store), 0);
+    assert_int_equal(fake_store_commits(f->fake.store), 0);
 }
 
 static void permissions_beyond_the_makers_are_refused(void **state)
@@ -387,7 +379,7 @@ static void limit_of_oneself_stays(void **state)
 {
     struct fixture *f = *state;
     fake_store_put(
-        f->store, "access/acl",
+        f->fake.store, "access/acl",
         "[{\"path\":\"/\",\"type\":\"user\",\"ugid\":\"low@pve\",\"roleid\":\"Administrator\"},"
         "{\"path\":\"/vms/7\",\"type\":\"user\",\"ugid\":\"low@pve\",\"roleid\":\"Grant\"}]");
     struct access_acl_change change = {

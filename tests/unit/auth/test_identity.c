@@ -310,6 +310,84 @@ static void identity_by_token(void **state)
                         "permission denied - invalid PVE ticket");
 }
 
+static void origin_holds_for_its_call_alone(void **state)
+{
+    struct ticket_keys keys = a_key(secret_one, NOW - 100);
+    struct ticket_keys others = a_key(secret_two, NOW - 100);
+    const struct ticket_origin made = {"node2", "GET", "/nodes/node2/status", "fe80::1"};
+    const char *text = ticket_origin_make(*state, &keys, &made, NOW);
+    const char *csrf = ticket_csrf_make(*state, &keys, "fe80::1", NOW);
+    const struct {
+        const char *name, *text;
+        const struct ticket_keys *keys;
+        struct ticket_origin origin;
+        int64_t now_s;
+        bool good;
+    } rows[] = {
+        {"its call", text, &keys, {"node2", "GET", "/nodes/node2/status", NULL}, NOW, true},
+        {"clocks differ",
+         text,
+         &keys,
+         {"node2", "GET", "/nodes/node2/status", NULL},
+         NOW - 299,
+         true},
+        {"later", text, &keys, {"node2", "GET", "/nodes/node2/status", NULL}, NOW + 300, false},
+        {"of the future",
+         text,
+         &keys,
+         {"node2", "GET", "/nodes/node2/status", NULL},
+         NOW - 300,
+         false},
+        {"another node", text, &keys, {"node3", "GET", "/nodes/node2/status", NULL}, NOW, false},
+        {"another method", text, &keys, {"node2", "PUT", "/nodes/node2/status", NULL}, NOW, false},
+        {"another path", text, &keys, {"node2", "GET", "/nodes/node2/statu", NULL}, NOW, false},
+        {"another key", text, &others, {"node2", "GET", "/nodes/node2/status", NULL}, NOW, false},
+        {"another kind", csrf, &keys, {"node2", "GET", "/nodes/node2/status", NULL}, NOW, false},
+        {"nothing", "", &keys, {"node2", "GET", "/nodes/node2/status", NULL}, NOW, false},
+        {"a time", "6F000000", &keys, {"node2", "GET", "/nodes/node2/status", NULL}, NOW, false},
+        {"no address",
+         "6F000000:abc",
+         &keys,
+         {"node2", "GET", "/nodes/node2/status", NULL},
+         NOW,
+         false},
+        {"another address",
+         arena_printf(*state, "%s2", text),
+         &keys,
+         {"node2", "GET", "/nodes/node2/status", NULL},
+         NOW,
+         false},
+        {"two lines",
+         arena_printf(*state, "%s\n", text),
+         &keys,
+         {"node2", "GET", "/nodes/node2/status", NULL},
+         NOW,
+         false},
+    };
+    for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
+        const char *address = "untouched";
+        bool good = ticket_origin_check(*state, rows[i].keys, rows[i].text, &rows[i].origin,
+                                        rows[i].now_s, &address);
+        fixture_row(rows[i].name, good == rows[i].good);
+        fixture_row(rows[i].name, strcmp(address, good ? "fe80::1" : "untouched") == 0);
+    }
+}
+
+static void origin_changed_in_any_byte_is_refused(void **state)
+{
+    struct ticket_keys keys = a_key(secret_one, NOW - 100);
+    const struct ticket_origin origin = {"node2", "GET", "/nodes/node2/status", "10.0.0.7"};
+    char *text = ticket_origin_make(*state, &keys, &origin, NOW);
+    const char *address = NULL;
+    assert_true(ticket_origin_check(*state, &keys, text, &origin, NOW, &address));
+    for (size_t i = 0; text[i] != '\0'; i++) {
+        char was = text[i];
+        text[i] = was == '1' ? '2' : '1';
+        assert_false(ticket_origin_check(*state, &keys, text, &origin, NOW, &address));
+        text[i] = was;
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -319,6 +397,8 @@ int main(void)
         fixture_test(ticket_of_another_kind_user_or_key_is_refused),
         fixture_test(ticket_keys_rotate_and_the_old_one_is_still_taken),
         fixture_test(ticket_keys_come_back_as_they_were),
+        fixture_test(origin_holds_for_its_call_alone),
+        fixture_test(origin_changed_in_any_byte_is_refused),
         fixture_test(identity_by_ticket),
         fixture_test(identity_of_users_that_may_not_is_refused),
         fixture_test(identity_by_token),

@@ -203,6 +203,13 @@ static void rights_show_has_what_is_there_and_whether_it_goes_down(void **state)
     shown = rights_show(*state, rights, "all@pve", NULL, "/vms/7", NOW);
     assert_int_equal(json_find(shown, "/vms/7")->members.count, 0);
     assert_int_equal(shown->members.count, 1);
+    // What is taken away is said; what was never given is not.
+    shown = rights_show(*state, rights, "all@pve", NULL, NULL, NOW);
+    assert_int_equal(json_find(shown, "/vms/7")->members.count, 0);
+    assert_int_equal(json_find(shown, "/vms/9")->members.count, 0);
+    assert_true(json_find(shown, "/nodes/n2")->members.count > 0);
+    assert_null(json_find(rights_show(*state, rights, "mix@pve", NULL, NULL, NOW), "/nodes/n2"));
+    assert_int_equal(rights_show(*state, rights, "nobody@pve", NULL, NULL, NOW)->members.count, 0);
 }
 
 static void rights_cap_has_all_areas(void **state)

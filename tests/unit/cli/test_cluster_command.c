@@ -6,18 +6,16 @@
 
 #include "cli/cluster_command.h"
 #include "cli/cluster_view.h"
-#include "cli/session.h"
 #include "common/base/arena.h"
 #include "common/base/error.h"
 #include "common/model/command.h"
 #include "common/port/store.h"
-#include "tests/lib/fake_store.h"
+#include "tests/lib/fake_session.h"
 #include "tests/lib/test.h"
 
 struct fixture {
     struct arena *arena;
-    struct fake_store *store;
-    struct session session;
+    struct fake_session fake;
     struct command command;
     struct error err;
 };
@@ -26,9 +24,7 @@ static int setup(void **state)
 {
     struct fixture *f = calloc(1, sizeof(*f));
     f->arena = arena_new();
-    f->store = fake_store_new();
-    f->session =
-        (struct session){.store = fake_store_port(f->store), .node = "node1", .quorate = true};
+    fake_session_init(&f->fake, 1);
     f->command = (struct command){.kind = COMMAND_KIND_MIGRATE, .sid = "ct:100", .node = "node2"};
     *state = f;
     return 0;
@@ -37,7 +33,7 @@ static int setup(void **state)
 static int teardown(void **state)
 {
     struct fixture *f = *state;
-    fake_store_free(f->store);
+    fake_session_done(&f->fake);
     arena_free(f->arena);
     free(f);
     return 0;
@@ -45,7 +41,7 @@ static int teardown(void **state)
 
 static void send(struct fixture *f)
 {
-    assert_int_equal(cluster_command_send(f->arena, &f->session, &f->command, &f->err), 0);
+    assert_int_equal(cluster_command_send(f->arena, &f->fake.session, &f->command, &f->err), 0);
 }
 
 static void command_sent_is_queued_under_its_own_id(void **state)
@@ -54,7 +50,7 @@ static void command_sent_is_queued_under_its_own_id(void **state)
     struct command *queued = NULL;
     send(f);
     const char *first = f->command.id;
-    const char *text = fake_store_get(f->store, arena_printf(f->arena, "command/%s", first));
+    const char *text = fake_store_get(f->fake.store, arena_printf(f->arena, "command/%s", first));
     assert_non_null(text);
     assert_int_equal(command_parse(f->arena, text, strlen(text), &queued, &f->err), 0);
     assert_string_equal(command_format_text(f->arena, queued), "migrate ct:100 node2");
@@ -67,9 +63,10 @@ static void command_sent_is_queued_under_its_own_id(void **state)
 static void command_without_quorum_is_not_queued(void **state)
 {
     struct fixture *f = *state;
-    f->session.quorate = false;
-    assert_int_equal(cluster_command_send(f->arena, &f->session, &f->command, &f->err), -EHOSTDOWN);
-    assert_int_equal(fake_store_commits(f->store), 0);
+    f->fake.session.quorate = false;
+    assert_int_equal(cluster_command_send(f->arena, &f->fake.session, &f->command, &f->err),
+                     -EHOSTDOWN);
+    assert_int_equal(fake_store_commits(f->fake.store), 0);
 }
 
 struct answer_row {
@@ -95,8 +92,8 @@ static void command_waited_for_ends_as_the_answer_says(void **state)
         struct error err = {0};
         send(f);
         const char *key = arena_printf(f->arena, "live/answer/%s", f->command.id);
-        fake_store_put(f->store, key, row->answer);
-        int r = cluster_command_wait(f->arena, &f->session, &f->command, 0, &err);
+        fake_store_put(f->fake.store, key, row->answer);
+        int r = cluster_command_wait(f->arena, &f->fake.session, &f->command, 0, &err);
         if (r != row->code || strstr(err.text, row->words) == NULL) {
             print_error("%zu: %d '%s'\n", i, r, err.text);
         }
@@ -109,8 +106,8 @@ static void command_whose_answer_cannot_be_read_says_that_it_is_queued(void **st
 {
     struct fixture *f = *state;
     send(f);
-    fake_store_fail(f->store, -EHOSTDOWN, 0, 0);
-    int r = cluster_command_wait(f->arena, &f->session, &f->command, 0, &f->err);
+    fake_store_fail(f->fake.store, -EHOSTDOWN, 0, 0);
+    int r = cluster_command_wait(f->arena, &f->fake.session, &f->command, 0, &f->err);
     assert_int_equal(r, -EHOSTDOWN);
     assert_non_null(strstr(f->err.text, "the command is queued, but its answer cannot be read"));
 }

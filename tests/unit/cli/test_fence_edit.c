@@ -8,13 +8,11 @@
 #include <unistd.h>
 
 #include "cli/fence_edit.h"
-#include "cli/session.h"
 #include "common/base/arena.h"
 #include "common/base/error.h"
 #include "common/host/file.h"
 #include "common/model/store_keys.h"
-#include "tests/lib/fake_membership.h"
-#include "tests/lib/fake_store.h"
+#include "tests/lib/fake_session.h"
 #include "tests/lib/test.h"
 
 #define DEVICE                                                                                     \
@@ -23,9 +21,7 @@
 struct fixture {
     struct arena *arena;
     char *folder;
-    struct fake_store *store;
-    struct fake_membership membership;
-    struct session session;
+    struct fake_session fake;
     struct fence_request request;
     struct error err;
 };
@@ -48,15 +44,10 @@ static int setup(void **state)
                "#!/bin/sh\ncat <<X\n<parameter name='ip' required='1'/><parameter name='port2'/>"
                "<parameter name='password'/><action name='off'/><action name='status'/>\nX\n",
                0755);
-    f->store = fake_store_new();
-    fake_membership_init(&f->membership, 3);
-    f->session = (struct session){.store = fake_store_port(f->store),
-                                  .membership = &f->membership.membership,
-                                  .node = "node1",
-                                  .quorate = true};
+    fake_session_init(&f->fake, 3);
     fence_request_init(f->arena, &f->request);
-    fake_store_put(f->store, STORE_KEY_FENCE, DEVICE);
-    fake_store_put(f->store, STORE_PREFIX_FENCE_SECRET "old", "password=hunter2\n");
+    fake_store_put(f->fake.store, STORE_KEY_FENCE, DEVICE);
+    fake_store_put(f->fake.store, STORE_PREFIX_FENCE_SECRET "old", "password=hunter2\n");
     *state = f;
     return 0;
 }
@@ -69,7 +60,7 @@ static int teardown(void **state)
         (void)unlink(arena_printf(f->arena, "%s/%s", f->folder, files[i]));
     }
     (void)rmdir(f->folder);
-    fake_store_free(f->store);
+    fake_session_done(&f->fake);
     arena_free(f->arena);
     free(f);
     return 0;
@@ -77,7 +68,7 @@ static int teardown(void **state)
 
 static int put(struct fixture *f, const char *name, bool exists)
 {
-    return fence_device_put(f->arena, &f->session, name, &f->request, exists, &f->err);
+    return fence_device_put(f->arena, &f->fake.session, name, &f->request, exists, &f->err);
 }
 
 static void assert_refused(struct fixture *f, int r, const char *words)
@@ -85,10 +76,10 @@ static void assert_refused(struct fixture *f, int r, const char *words)
     if (r >= 0 || strstr(f->err.text, words) == NULL) {
         fail_msg("%d '%s'", r, f->err.text);
     }
-    assert_string_equal(fake_store_get(f->store, STORE_KEY_FENCE), DEVICE);
-    assert_string_equal(fake_store_get(f->store, STORE_PREFIX_FENCE_SECRET "old"),
+    assert_string_equal(fake_store_get(f->fake.store, STORE_KEY_FENCE), DEVICE);
+    assert_string_equal(fake_store_get(f->fake.store, STORE_PREFIX_FENCE_SECRET "old"),
                         "password=hunter2\n");
-    assert_int_equal(fake_store_commits(f->store), 0);
+    assert_int_equal(fake_store_commits(f->fake.store), 0);
     error_clear(&f->err);
 }
 
@@ -101,11 +92,11 @@ static void device_and_secrets_are_one_transaction(void **state)
     assert_int_equal(fence_request_param(f->arena, &f->request, "ip=10.0.0.1", &f->err), 0);
     map_put(&f->request.secrets, "password", arena_strdup(f->arena, "swordfish"));
     assert_int_equal(put(f, "new", false), 0);
-    assert_int_equal(fake_store_commits(f->store), 1);
+    assert_int_equal(fake_store_commits(f->fake.store), 1);
     assert_string_equal(
-        fake_store_get(f->store, STORE_KEY_FENCE),
+        fake_store_get(f->fake.store, STORE_KEY_FENCE),
         "device: new\n\tagent fence_test\n\tnodes node2:7,node3\n\tdelay 5\n\tparam.ip 10.0.0.1\n\n" DEVICE);
-    assert_string_equal(fake_store_get(f->store, STORE_PREFIX_FENCE_SECRET "new"),
+    assert_string_equal(fake_store_get(f->fake.store, STORE_PREFIX_FENCE_SECRET "new"),
                         "password=swordfish\n");
 }
 
@@ -116,7 +107,7 @@ static void device_without_secrets_has_no_key_of_them(void **state)
     f->request.nodes = "node2";
     assert_int_equal(fence_request_param(f->arena, &f->request, "ip=1", &f->err), 0);
     assert_int_equal(put(f, "new", false), 0);
-    assert_null(fake_store_get(f->store, STORE_PREFIX_FENCE_SECRET "new"));
+    assert_null(fake_store_get(f->fake.store, STORE_PREFIX_FENCE_SECRET "new"));
 }
 
 static void change_keeps_what_is_not_named(void **state)
@@ -126,9 +117,9 @@ static void change_keeps_what_is_not_named(void **state)
     f->request.removed = "port2,level";
     assert_int_equal(put(f, "old", true), 0);
     assert_string_equal(
-        fake_store_get(f->store, STORE_KEY_FENCE),
+        fake_store_get(f->fake.store, STORE_KEY_FENCE),
         "device: old\n\tagent fence_test\n\tnodes node1\n\ttimeout 7\n\tparam.ip 1\n\n");
-    assert_string_equal(fake_store_get(f->store, STORE_PREFIX_FENCE_SECRET "old"),
+    assert_string_equal(fake_store_get(f->fake.store, STORE_PREFIX_FENCE_SECRET "old"),
                         "password=hunter2\n");
 }
 
@@ -137,8 +128,8 @@ static void secret_that_is_removed_is_gone(void **state)
     struct fixture *f = *state;
     f->request.removed = "password";
     assert_int_equal(put(f, "old", true), 0);
-    assert_null(fake_store_get(f->store, STORE_PREFIX_FENCE_SECRET "old"));
-    assert_string_equal(fake_store_get(f->store, STORE_KEY_FENCE), DEVICE);
+    assert_null(fake_store_get(f->fake.store, STORE_PREFIX_FENCE_SECRET "old"));
+    assert_string_equal(fake_store_get(f->fake.store, STORE_KEY_FENCE), DEVICE);
 }
 
 static void change_of_settings_needs_no_agent_here(void **state)
@@ -148,7 +139,7 @@ static void change_of_settings_needs_no_agent_here(void **state)
     f->request.has_disabled = true;
     f->request.disabled = true;
     assert_int_equal(put(f, "old", true), 0);
-    assert_non_null(strstr(fake_store_get(f->store, STORE_KEY_FENCE), "\tdisabled 1\n"));
+    assert_non_null(strstr(fake_store_get(f->fake.store, STORE_KEY_FENCE), "\tdisabled 1\n"));
 }
 
 static void refusals_change_nothing(void **state)
@@ -175,34 +166,35 @@ static void refusals_change_nothing(void **state)
     f->request.removed = "other";
     assert_refused(f, put(f, "old", true), "has no parameter or secret 'other'");
     f->request.removed = NULL;
-    f->session.quorate = false;
+    f->fake.session.quorate = false;
     assert_refused(f, put(f, "old", true), "no quorum");
-    f->session.quorate = true;
-    fake_store_fail(f->store, 0, 0, -EAGAIN);
+    f->fake.session.quorate = true;
+    fake_store_fail(f->fake.store, 0, 0, -EAGAIN);
     assert_refused(f, put(f, "old", true), "changed by someone else");
 }
 
 static void document_that_cannot_be_read_is_not_overwritten(void **state)
 {
     struct fixture *f = *state;
-    fake_store_put(f->store, STORE_KEY_FENCE, "device: d1\n\tcolour red\n");
+    fake_store_put(f->fake.store, STORE_KEY_FENCE, "device: d1\n\tcolour red\n");
     f->request.agent = "fence_test";
     f->request.nodes = "node2";
     map_put(&f->request.params, "ip", arena_strdup(f->arena, "1"));
     assert_int_equal(put(f, "new", false), -EINVAL);
     assert_non_null(
         strstr(f->err.text, "'config/fence': line 2: device 'd1': unknown key 'colour'"));
-    assert_string_equal(fake_store_get(f->store, STORE_KEY_FENCE), "device: d1\n\tcolour red\n");
+    assert_string_equal(fake_store_get(f->fake.store, STORE_KEY_FENCE),
+                        "device: d1\n\tcolour red\n");
 }
 
 static void removed_device_takes_its_secrets_along(void **state)
 {
     struct fixture *f = *state;
-    fake_store_put(f->store, STORE_PREFIX_LIVE_FENCE "old", "{}");
-    assert_int_equal(fence_device_remove(f->arena, &f->session, "old", &f->err), 0);
-    assert_string_equal(fake_store_get(f->store, STORE_KEY_FENCE), "");
-    assert_null(fake_store_get(f->store, STORE_PREFIX_FENCE_SECRET "old"));
-    assert_null(fake_store_get(f->store, STORE_PREFIX_LIVE_FENCE "old"));
+    fake_store_put(f->fake.store, STORE_PREFIX_LIVE_FENCE "old", "{}");
+    assert_int_equal(fence_device_remove(f->arena, &f->fake.session, "old", &f->err), 0);
+    assert_string_equal(fake_store_get(f->fake.store, STORE_KEY_FENCE), "");
+    assert_null(fake_store_get(f->fake.store, STORE_PREFIX_FENCE_SECRET "old"));
+    assert_null(fake_store_get(f->fake.store, STORE_PREFIX_LIVE_FENCE "old"));
 }
 
 static void secrets_on_the_command_line_are_refused_and_not_repeated(void **state)
@@ -262,11 +254,11 @@ static void interval_rows(void **state)
 static void interval_is_written_beside_the_devices(void **state)
 {
     struct fixture *f = *state;
-    assert_int_equal(fence_self_test_set(f->arena, &f->session, 3600, &f->err), 0);
-    assert_string_equal(fake_store_get(f->store, STORE_KEY_FENCE),
+    assert_int_equal(fence_self_test_set(f->arena, &f->fake.session, 3600, &f->err), 0);
+    assert_string_equal(fake_store_get(f->fake.store, STORE_KEY_FENCE),
                         "options: fencing\n\tself_test_interval_s 3600\n\n" DEVICE);
-    assert_int_equal(fence_self_test_set(f->arena, &f->session, 0, &f->err), 0);
-    assert_string_equal(fake_store_get(f->store, STORE_KEY_FENCE), DEVICE);
+    assert_int_equal(fence_self_test_set(f->arena, &f->fake.session, 0, &f->err), 0);
+    assert_string_equal(fake_store_get(f->fake.store, STORE_KEY_FENCE), DEVICE);
 }
 
 #define edit_test(function) cmocka_unit_test_setup_teardown(function, setup, teardown)

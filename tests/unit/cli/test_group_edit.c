@@ -5,13 +5,11 @@
 #include <string.h>
 
 #include "cli/group_edit.h"
-#include "cli/session.h"
 #include "common/base/arena.h"
 #include "common/base/error.h"
 #include "common/model/groups.h"
-#include "tests/lib/fake_membership.h"
-#include "tests/lib/fake_store.h"
-#include "tests/lib/test.h"
+#include "tests/lib/fake_session.h"
+#include "tests/lib/fixture.h"
 
 #define GROUPS                                                                                     \
     "group: fast\n\tnodes node1:2,node2\n\n"                                                       \
@@ -19,9 +17,7 @@
 
 struct fixture {
     struct arena *arena;
-    struct fake_store *store;
-    struct fake_membership membership;
-    struct session session;
+    struct fake_session fake;
     struct group_request request;
     struct error err;
 };
@@ -30,15 +26,10 @@ static int setup(void **state)
 {
     struct fixture *f = calloc(1, sizeof(*f));
     f->arena = arena_new();
-    f->store = fake_store_new();
-    fake_membership_init(&f->membership, 3);
-    f->session = (struct session){.store = fake_store_port(f->store),
-                                  .membership = &f->membership.membership,
-                                  .node = "node1",
-                                  .quorate = true};
+    fake_session_init(&f->fake, 3);
     group_request_init(f->arena, &f->request);
-    fake_store_put(f->store, "config/groups", GROUPS);
-    fake_store_put(f->store, "resource/ct:100", "ct: 100\n\tgroup slow\n\n");
+    fake_store_put(f->fake.store, "config/groups", GROUPS);
+    fake_store_put(f->fake.store, "resource/ct:100", "ct: 100\n\tgroup slow\n\n");
     *state = f;
     return 0;
 }
@@ -46,7 +37,7 @@ static int setup(void **state)
 static int teardown(void **state)
 {
     struct fixture *f = *state;
-    fake_store_free(f->store);
+    fake_session_done(&f->fake);
     arena_free(f->arena);
     free(f);
     return 0;
@@ -59,27 +50,23 @@ static void set(struct fixture *f, const char *key, const char *value)
 
 static int add(struct fixture *f, const char *id)
 {
-    return group_add(f->arena, &f->session, id, &f->request, &f->err);
+    return group_add(f->arena, &f->fake.session, id, &f->request, &f->err);
 }
 
 static int change(struct fixture *f, const char *id)
 {
-    return group_change(f->arena, &f->session, id, &f->request, &f->err);
+    return group_change(f->arena, &f->fake.session, id, &f->request, &f->err);
 }
 
 static int take_away(struct fixture *f, const char *id)
 {
-    return group_remove(f->arena, &f->session, id, &f->err);
+    return group_remove(f->arena, &f->fake.session, id, &f->err);
 }
 
 static void assert_refused(struct fixture *f, int r, int code, const char *words)
 {
-    if (r != code || strstr(f->err.text, words) == NULL) {
-        print_error("%d '%s'\n", r, f->err.text);
-    }
-    assert_int_equal(r, code);
-    assert_non_null(strstr(f->err.text, words));
-    assert_int_equal(fake_store_commits(f->store), 0);
+    fixture_refuses(f, r, code, words);
+    assert_int_equal(fake_store_commits(f->fake.store), 0);
 }
 
 static void groups_migrated_are_refused_by_everything(void **state)
@@ -89,13 +76,14 @@ static void groups_migrated_are_refused_by_everything(void **state)
     const char *words = "groups were migrated to rules";
     set(f, "nodes", "node1");
     for (int i = 0; i < 2; i++) {
-        fake_store_put(f->store, "config/groups", i == 0 ? NULL : "");
+        fake_store_put(f->fake.store, "config/groups", i == 0 ? NULL : "");
         assert_refused(f, add(f, "new"), -EOPNOTSUPP, words);
         assert_refused(f, change(f, "fast"), -EOPNOTSUPP, words);
         assert_refused(f, take_away(f, "fast"), -EOPNOTSUPP, words);
-        assert_refused(f, group_read(f->arena, &f->session, &groups, &f->err), -EOPNOTSUPP, words);
-        assert_refused(f, group_check_exists(f->arena, &f->session, "fast", &f->err), -EOPNOTSUPP,
+        assert_refused(f, group_read(f->arena, &f->fake.session, &groups, &f->err), -EOPNOTSUPP,
                        words);
+        assert_refused(f, group_check_exists(f->arena, &f->fake.session, "fast", &f->err),
+                       -EOPNOTSUPP, words);
     }
 }
 
@@ -106,7 +94,7 @@ static void group_added_comes_last(void **state)
     set(f, "restricted", "1");
     set(f, "comment", "a b");
     assert_int_equal(add(f, "another"), 0);
-    assert_string_equal(fake_store_get(f->store, "config/groups"), GROUPS
+    assert_string_equal(fake_store_get(f->fake.store, "config/groups"), GROUPS
                         "group: another\n\tcomment a b\n\tnodes node1,node2:1\n\trestricted 1\n\n");
 }
 
@@ -121,7 +109,7 @@ static void group_add_refused_changes_nothing(void **state)
     set(f, "nodes", "node1:x");
     assert_refused(f, add(f, "new"), -EINVAL, "node1:x");
     set(f, "nodes", "node1");
-    f->session.quorate = false;
+    f->fake.session.quorate = false;
     assert_refused(f, add(f, "new"), -EHOSTDOWN, "quorum");
 }
 
@@ -131,7 +119,7 @@ static void group_changed_keeps_the_rest(void **state)
     set(f, "nodes", "node1");
     f->request.unset = "comment,nofailback";
     assert_int_equal(change(f, "slow"), 0);
-    assert_string_equal(fake_store_get(f->store, "config/groups"),
+    assert_string_equal(fake_store_get(f->fake.store, "config/groups"),
                         "group: fast\n\tnodes node1:2,node2\n\ngroup: slow\n\tnodes node1\n\n");
 }
 
@@ -154,11 +142,11 @@ static void group_change_with_the_right_digest_is_done(void **state)
 {
     struct fixture *f = *state;
     struct group_set groups;
-    assert_int_equal(group_read(f->arena, &f->session, &groups, &f->err), 0);
+    assert_int_equal(group_read(f->arena, &f->fake.session, &groups, &f->err), 0);
     set(f, "comment", "new");
     f->request.digest = groups.digest;
     assert_int_equal(change(f, "slow"), 0);
-    assert_non_null(strstr(fake_store_get(f->store, "config/groups"), "comment new"));
+    assert_non_null(strstr(fake_store_get(f->fake.store, "config/groups"), "comment new"));
 }
 
 static void group_in_use_cannot_be_removed(void **state)
@@ -172,17 +160,17 @@ static void last_group_removed_leaves_no_document(void **state)
 {
     struct fixture *f = *state;
     assert_int_equal(take_away(f, "fast"), 0);
-    assert_string_equal(fake_store_get(f->store, "config/groups"),
+    assert_string_equal(fake_store_get(f->fake.store, "config/groups"),
                         "group: slow\n\tcomment old\n\tnodes node3\n\tnofailback 1\n\n");
-    fake_store_put(f->store, "resource/ct:100", "ct: 100\n\n");
+    fake_store_put(f->fake.store, "resource/ct:100", "ct: 100\n\n");
     assert_int_equal(take_away(f, "slow"), 0);
-    assert_null(fake_store_get(f->store, "config/groups"));
+    assert_null(fake_store_get(f->fake.store, "config/groups"));
 }
 
 static void groups_with_an_unreadable_part_are_not_written(void **state)
 {
     struct fixture *f = *state;
-    fake_store_put(f->store, "config/groups", GROUPS "group: bad\n\tcolour red\n\n");
+    fake_store_put(f->fake.store, "config/groups", GROUPS "group: bad\n\tcolour red\n\n");
     set(f, "nodes", "node1");
     assert_refused(f, add(f, "new"), -EINVAL, "before this is repaired");
 }
@@ -190,8 +178,8 @@ static void groups_with_an_unreadable_part_are_not_written(void **state)
 static void group_named_must_exist(void **state)
 {
     struct fixture *f = *state;
-    assert_int_equal(group_check_exists(f->arena, &f->session, "fast", &f->err), 0);
-    assert_refused(f, group_check_exists(f->arena, &f->session, "quick", &f->err), -ENOENT,
+    assert_int_equal(group_check_exists(f->arena, &f->fake.session, "fast", &f->err), 0);
+    assert_refused(f, group_check_exists(f->arena, &f->fake.session, "quick", &f->err), -ENOENT,
                    "there are fast, slow");
 }
 

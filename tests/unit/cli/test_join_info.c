@@ -46,12 +46,7 @@ static void join_info_has_what_clients_look_for(void **state)
 static void join_info_of_another_kind_is_refused(void **state)
 {
     static const char *const texts[] = {
-        "",
-        "{}",
-        "[1]",
-        "7",
-        "{\"ipAddress\":\"10.0.0.2\"}",
-        "{\"ipAddress\":1,\"fingerprint\":\"AA\"}",
+        "", "{}", "[1]", "7", "{\"kind\":\"ha-cluster-join\"}",
     };
     struct error err = {0};
     struct join_info info = {0};
@@ -63,12 +58,48 @@ static void join_info_of_another_kind_is_refused(void **state)
     }
 }
 
+static void join_info_with_a_wrong_value_is_refused(void **state)
+{
+    static const struct {
+        const char *text;
+        const char *words;
+    } rows[] = {
+        {"{\"ipAddress\":\"10.0.0.2\"}", "fingerprint"},
+        {"{\"fingerprint\":\"AA\"}", "ipAddress"},
+        {"{\"ipAddress\":1,\"fingerprint\":\"AA\"}", "ipAddress"},
+        {"{\"ipAddress\":\"a/b\",\"fingerprint\":\"AA\"}", "'a/b' is not"},
+        {"{\"ipAddress\":\"root@a\",\"fingerprint\":\"AA\"}", "'root@a' is not"},
+        {"{\"ipAddress\":\"\",\"fingerprint\":\"AA\"}", "'' is not"},
+    };
+    for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
+        struct error err = {0};
+        struct join_info info = {0};
+        const char *text = digest_base64_encode(*state, rows[i].text, strlen(rows[i].text));
+        fixture_row(rows[i].text, join_info_parse(*state, text, &info, &err) == -EBADMSG);
+        fixture_row(rows[i].text, strstr(err.text, rows[i].words) != NULL);
+        assert_null(info.address);
+    }
+}
+
+static void join_info_that_was_cut_is_refused_wherever_it_was_cut(void **state)
+{
+    const char *text = sample_make(*state);
+    for (size_t size = strlen(text) - 1; size > 0; size--) {
+        struct join_info info = {0};
+        const char *cut = arena_memdup(*state, text, size);
+        assert_int_equal(join_info_parse(*state, cut, &info, NULL), -EINVAL);
+        assert_null(info.address);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         fixture_test(join_info_comes_back_as_it_was),
         fixture_test(join_info_has_what_clients_look_for),
         fixture_test(join_info_of_another_kind_is_refused),
+        fixture_test(join_info_with_a_wrong_value_is_refused),
+        fixture_test(join_info_that_was_cut_is_refused_wherever_it_was_cut),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -5,14 +5,12 @@
 #include <time.h>
 
 #include "cli/cluster_view.h"
-#include "cli/session.h"
 #include "cli/status_rows.h"
 #include "common/base/arena.h"
 #include "common/base/error.h"
 #include "common/base/json.h"
 #include "common/base/strbuf.h"
-#include "tests/lib/fake_membership.h"
-#include "tests/lib/fake_store.h"
+#include "tests/lib/fake_session.h"
 #include "tests/lib/test.h"
 
 enum { NOW_S = 1760004672 }; // Thu Oct  9 10:11:12 2025
@@ -20,8 +18,7 @@ enum { NOW_S = 1760004672 }; // Thu Oct  9 10:11:12 2025
 
 struct fixture {
     struct arena *arena;
-    struct fake_store *store;
-    struct fake_membership membership;
+    struct fake_session fake;
     struct cluster_view view;
     struct status_clock clock;
 };
@@ -30,9 +27,8 @@ static int setup(void **state)
 {
     struct fixture *f = calloc(1, sizeof(*f));
     f->arena = arena_new();
-    f->store = fake_store_new();
     f->clock = (struct status_clock){.now_s = NOW_S, .stale_s = 30};
-    fake_membership_init(&f->membership, 2);
+    fake_session_init(&f->fake, 2);
     *state = f;
     return 0;
 }
@@ -40,7 +36,7 @@ static int setup(void **state)
 static int teardown(void **state)
 {
     struct fixture *f = *state;
-    fake_store_free(f->store);
+    fake_session_done(&f->fake);
     arena_free(f->arena);
     free(f);
     return 0;
@@ -48,7 +44,7 @@ static int teardown(void **state)
 
 static void put(struct fixture *f, const char *key, const char *value)
 {
-    fake_store_put(f->store, key, value);
+    fake_store_put(f->fake.store, key, value);
 }
 
 static void put_live(struct fixture *f, const char *key, const char *format, int64_t timestamp_s)
@@ -61,11 +57,8 @@ static void put_live(struct fixture *f, const char *key, const char *format, int
 static void read_view(struct fixture *f)
 {
     struct error err = {0};
-    struct session session = {.store = fake_store_port(f->store),
-                              .membership = &f->membership.membership,
-                              .node = "node1",
-                              .quorate = f->membership.list.quorate};
-    assert_int_equal(cluster_view_read(f->arena, &session, &f->view, &err), 0);
+    f->fake.session.quorate = f->fake.membership.list.quorate;
+    assert_int_equal(cluster_view_read(f->arena, &f->fake.session, &f->view, &err), 0);
 }
 
 // All lines as `ha-manager status` prints them.
@@ -131,9 +124,9 @@ static void status_without_quorum_says_so_and_shows_what_is_old(void **state)
     put_cluster(f);
     put_live(f, "live/master", MASTER, NOW_S - 31);
     put_live(f, "live/lrm/node2", ACTIVE, NOW_S - 31);
-    f->membership.list.quorate = false;
-    f->membership.members[0].online = false;
-    f->membership.members[1].online = false;
+    f->fake.membership.list.quorate = false;
+    f->fake.membership.members[0].online = false;
+    f->fake.membership.members[1].online = false;
     assert_string_equal(
         lines(f), "quorum No quorum on node 'node1'!\n"
                   "master node1 (old timestamp - dead?, Thu Oct  9 10:10:41 2025)\n"
@@ -147,7 +140,7 @@ static void status_of_a_node_that_left_is_old_at_once(void **state)
 {
     struct fixture *f = *state;
     put_cluster(f);
-    f->membership.members[1].online = false;
+    f->fake.membership.members[1].online = false;
     assert_non_null(strstr(lines(f), "lrm node2 (old timestamp - dead?, watchdog standby, "));
 }
 

@@ -282,6 +282,37 @@ static void json_typed_reading_names_what_is_wrong(void **state)
     assert_true(boolean);
 }
 
+static void json_object_in_an_object_is_read_when_it_is_one(void **state)
+{
+    struct json *json = parse_ok(*state, "{\"o\":{\"i\":1},\"n\":null,\"a\":[]}");
+    struct error err = {0};
+    const struct json *object = NULL;
+    assert_int_equal(json_get_object_if(json, "absent", &object, &err), 0);
+    assert_null(object);
+    assert_int_equal(json_get_object_if(json, "n", &object, &err), -EINVAL);
+    assert_string_equal(err.text, "key 'n': expected an object");
+    assert_int_equal(json_get_object_if(json, "a", &object, &err), -EINVAL);
+    assert_null(object);
+    assert_int_equal(json_get_object_if(json, "o", &object, &err), 0);
+    assert_ptr_equal(object, json_find(json, "o"));
+}
+
+static void json_document_that_has_to_be_an_object_is_one(void **state)
+{
+    struct json *json = NULL;
+    struct error err = {0};
+    static const char *const rows[] = {"[]", "null", "\"{}\"", "1"};
+    for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
+        fixture_row(rows[i],
+                    json_parse_object(*state, rows[i], strlen(rows[i]), &json, &err) == -EINVAL);
+        assert_string_equal(err.text, "expected an object");
+        assert_null(json);
+    }
+    assert_int_equal(json_parse_object(*state, "{", 1, &json, &err), -EINVAL);
+    assert_int_equal(json_parse_object(*state, "{}", 2, &json, &err), 0);
+    assert_int_equal(json->type, JSON_TYPE_OBJECT);
+}
+
 static void json_each_is_sorted(void **state)
 {
     struct json *json = parse_ok(*state, "{\"b\":1,\"c\":2,\"a\":3}");
@@ -317,6 +348,8 @@ int main(void)
         fixture_test(json_bytes_that_are_no_text_are_replaced),
         fixture_test(json_typed_reading_accepts_what_fits),
         fixture_test(json_typed_reading_names_what_is_wrong),
+        fixture_test(json_object_in_an_object_is_read_when_it_is_one),
+        fixture_test(json_document_that_has_to_be_an_object_is_one),
         fixture_test(json_each_is_sorted),
         fixture_test(json_double_that_is_not_finite_aborts),
     };

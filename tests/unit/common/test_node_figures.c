@@ -8,7 +8,9 @@
 #include "common/model/node_figures.h"
 #include "tests/lib/fixture.h"
 
-#define GUEST "\"ct:100\":{\"cpu\":0.5,\"mem\":64000,\"pid\":7,\"start\":900}"
+#define GUEST                                                                                      \
+    "\"ct:100\":{\"cpu\":0.5,\"in\":4,\"mem\":64000,\"out\":5,\"pid\":7,\"read\":2,\"start\":900," \
+    "\"write\":3}"
 #define FIGURES(cpu, mem, guests)                                                                  \
     "{\"at\":1000,\"boot\":100,\"cpu\":" cpu ",\"cpus\":4,\"disk\":5,\"guests\":{" guests          \
     "},\"local\":1,\"maxdisk\":640,\"maxlocal\":64,\"maxmem\":64000,\"maxswap\":0,\"mem\":" mem    \
@@ -24,6 +26,10 @@ static void node_figures_text_round_trips(void **state)
     const struct guest_figures *guest = map_find(&figures->guests, "ct:100");
     assert_non_null(guest);
     assert_int_equal(guest->start_s, 900);
+    assert_int_equal(guest->read_bytes, 2);
+    assert_int_equal(guest->write_bytes, 3);
+    assert_int_equal(guest->in_bytes, 4);
+    assert_int_equal(guest->out_bytes, 5);
 }
 
 static void node_figures_bad_text_names_the_key(void **state)
@@ -37,6 +43,7 @@ static void node_figures_bad_text_names_the_key(void **state)
         {"{\"wait\":\"x\"}", "wait"},
         {"{\"guests\":[]}", "guests"},
         {"{\"guests\":{\"ct:100\":{\"pid\":\"x\"}}}", "ct:100"},
+        {"{\"guests\":{\"ct:100\":{\"out\":-1}}}", "out"},
         {"{\"at\":1", ""},
     };
     for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
@@ -68,6 +75,21 @@ static void node_figures_small_differences_are_near(void **state)
         {"processors", FIGURES("0.3", "1000", GUEST), false},
         {"memory", FIGURES("0.25", "3000", GUEST), false},
         {"no guest", FIGURES("0.25", "1000", ""), false},
+        {"it wrote a little",
+         FIGURES("0.25", "1000",
+                 "\"ct:100\":{\"cpu\":0.5,\"mem\":64000,\"pid\":7,\"start\":900,"
+                 "\"write\":1000000}"),
+         true},
+        {"it wrote",
+         FIGURES("0.25", "1000",
+                 "\"ct:100\":{\"cpu\":0.5,\"mem\":64000,\"pid\":7,\"start\":900,"
+                 "\"write\":2000000}"),
+         false},
+        {"it was sent something",
+         FIGURES("0.25", "1000",
+                 "\"ct:100\":{\"cpu\":0.5,\"mem\":64000,\"pid\":7,\"start\":900,"
+                 "\"in\":2000000}"),
+         false},
         {"another guest", FIGURES("0.25", "1000", "\"ct:101\":{\"cpu\":0.5,\"mem\":64000}"), false},
         {"it was started again",
          FIGURES("0.25", "1000", "\"ct:100\":{\"cpu\":0.5,\"mem\":64000,\"pid\":8,\"start\":990}"),

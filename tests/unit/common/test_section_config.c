@@ -150,6 +150,34 @@ static void comment_rows(void **state)
     assert_string_equal(section_comment_decode(*state, "%00"), "%00");
 }
 
+static void section_warnings_have_room_for_each_line_and_section(void **state)
+{
+    struct section_file file;
+    size_t max = 0;
+    static const char text[] =
+        "group: a\n\tnodes x\n\tcomment y\n\n\tlost line\ngroup: b\n\tnodes z\n";
+    assert_int_equal(section_file_parse(*state, text, strlen(text), &file, NULL), 0);
+    assert_int_equal(file.count, 2);
+    assert_int_equal(file.warnings_count, 1);
+    const char **warnings = section_file_warnings(*state, &file, &max);
+    assert_int_equal(max, 1 + 2 + 3);
+    assert_string_equal(warnings[0], file.warnings[0]);
+}
+
+static void section_that_has_to_be_the_only_one_is_it(void **state)
+{
+    const struct section *section = NULL;
+    struct error err = {0};
+    static const char *const rows[] = {"", "a: b\n\nc: d\n", "a: b\n\n\tlost line\n", "a\n"};
+    for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
+        fixture_row(rows[i], section_parse_one(*state, rows[i], &section, &err) == -EINVAL);
+        fixture_row(rows[i], section == NULL);
+    }
+    assert_int_equal(section_parse_one(*state, "a: b\n\tc d\n", &section, &err), 0);
+    assert_string_equal(section->id, "b");
+    assert_int_equal(section->count, 1);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -159,6 +187,8 @@ int main(void)
         fixture_test(section_file_of_many_sections_is_read),
         cmocka_unit_test(section_writing),
         fixture_test(comment_rows),
+        fixture_test(section_warnings_have_room_for_each_line_and_section),
+        fixture_test(section_that_has_to_be_the_only_one_is_it),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -146,12 +146,22 @@ static void config_id_rows(void **state)
     }
 }
 
+static void sid_is_of_its_own_type_only(void **state)
+{
+    (void)state;
+    assert_true(sid_is_of("vm:100", "vm"));
+    assert_false(sid_is_of("vm:100", "ct"));
+    assert_false(sid_is_of("vmx:100", "vm"));
+    assert_false(sid_is_of("v:100", "vm"));
+    assert_false(sid_is_of("vm", "vm"));
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(sid_rows),       cmocka_unit_test(sid_error_says_the_form),
         fixture_test(sid_parts),          cmocka_unit_test(node_name_rows),
-        cmocka_unit_test(config_id_rows),
+        cmocka_unit_test(config_id_rows), cmocka_unit_test(sid_is_of_its_own_type_only),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

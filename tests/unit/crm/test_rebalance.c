@@ -225,6 +225,23 @@ static void nothing_is_balanced_while_one_moves_or_is_told_to(void **state)
     }
 }
 
+// As far as the loads go, the others would be even with the lost node's service on node2.
+static void what_is_on_a_lost_node_is_not_balanced(void **state)
+{
+    static const enum timing_profile rows[] = {TIMING_PROFILE_CLASSIC, TIMING_PROFILE_BALANCED};
+    for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
+        struct cluster *cluster CLEANUP(cluster_freep) =
+            cluster_uneven(*state, rows[i], SCHEDULER_MODE_STATIC);
+        (void)add_running(cluster, "ct:100", "node3", 16, 32);
+        cluster_set_online(cluster, "node3", false);
+        cluster_round(cluster);
+        const char *name = timing_profile_to_string(rows[i]);
+        bool classic = rows[i] == TIMING_PROFILE_CLASSIC; // which then moves nothing
+        fixture_row(name, cluster_events_count(cluster, "auto-rebalance") == (classic ? 0 : 1));
+        fixture_row(name, strstr(cluster_events(cluster, "auto-rebalance"), "ct:100") == NULL);
+    }
+}
+
 static void company_that_does_not_run_or_is_apart_is_not_weighed(void **state)
 {
     struct cluster *cluster CLEANUP(cluster_freep) = cluster_uneven_static(*state);
@@ -274,6 +291,7 @@ int main(void)
         fixture_test(hold_is_counted_in_ticks_when_rounds_follow_changes),
         fixture_test(nothing_is_balanced_where_all_are_bound),
         fixture_test(nothing_is_balanced_while_one_moves_or_is_told_to),
+        fixture_test(what_is_on_a_lost_node_is_not_balanced),
         fixture_test(company_that_does_not_run_or_is_apart_is_not_weighed),
         fixture_test(balancing_to_one_that_must_be_apart_is_refused),
     };

@@ -352,7 +352,8 @@ static void put_lrm3(struct crm_fakes *fakes, const char *lrm_state)
 
 static void lose_node3(struct crm_fakes *fakes)
 {
-    put_lrm3(fakes, "active");
+    crm_fakes_round(fakes, 0);
+    put_lrm3(fakes, "active"); // after the record was written
     crm_fakes_round(fakes, 0);
     fakes->members[2].online = false;
     crm_fakes_round(fakes, 10);
@@ -391,7 +392,8 @@ static void lose_node3_with_switch(struct crm_fakes *fakes)
 {
     fake_store_put(fakes->store, "config/fence",
                    "device: ipmi3\n\tagent fence_test\n\tnodes node3\n\n");
-    put_lrm3(fakes, "active");
+    crm_fakes_round(fakes, 0);
+    put_lrm3(fakes, "active"); // after the record was written
     crm_fakes_round(fakes, 0);
     fakes->members[2].online = false;
     crm_fakes_round(fakes, 10);
@@ -457,9 +459,10 @@ static void devices_that_cannot_be_read_are_none(void **state)
 {
     struct crm_fakes *fakes = *state;
     fake_store_put(fakes->store, "config/fence", "device: ipmi3\n\tnonsense 1\n\n");
-    put_lrm3(fakes, "active");
     crm_fakes_round(fakes, 0);
     assert_true(crm_fakes_told(fakes, "document-corrupt: key=config/fence"));
+    put_lrm3(fakes, "active"); // after the record was written
+    crm_fakes_round(fakes, 0);
     fakes->members[2].online = false;
     crm_fakes_round(fakes, 10);
     crm_fakes_round(fakes, fakes->timing.fence_delay_ms);

@@ -104,6 +104,16 @@ static void directory_made_twice_is_fine_and_a_file_in_its_place_is_not(void **s
     assert_int_equal(file_make_directory(f->path, 0700, &err), -ENOTDIR);
 }
 
+static void directory_is_tried_by_reading_it(void **state)
+{
+    struct fixture *f = *state;
+    assert_int_equal(file_try_directory(f->folder), 0); // an empty one, too
+    assert_int_equal(file_replace(f->path, "", 0, 0600, NULL), 0);
+    assert_int_equal(file_try_directory(f->folder), 0);
+    assert_int_equal(file_try_directory(f->path), -ENOTDIR);
+    assert_int_equal(file_try_directory("/nonexistent"), -ENOENT);
+}
+
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
 
 int main(void)
@@ -114,6 +124,7 @@ int main(void)
         TEST(file_missing_is_told_with_its_path),
         TEST(file_of_proc_without_a_size_is_read),
         TEST(directory_made_twice_is_fine_and_a_file_in_its_place_is_not),
+        TEST(directory_is_tried_by_reading_it),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -55,6 +55,34 @@ static void cpuinfo_of_a_sparse_kernel_is_taken(void **state)
     assert_false(facts.hardware_virtual);
 }
 
+static void memory_is_total_and_available(void **state)
+{
+    (void)state;
+    int64_t total = -1;
+    int64_t available = -1;
+    static const char text[] = "MemTotal:       2048 kB\nMemFree:  1 kB\nMemAvailable:   1024 kB\n";
+    assert_int_equal(machine_memory_parse(text, &total, &available), 0);
+    assert_int_equal(total, 2048 * 1024);
+    assert_int_equal(available, 1024 * 1024);
+}
+
+static void memory_of_another_form_is_refused(void **state)
+{
+    (void)state;
+    static const char *const rows[] = {"",
+                                       "MemTotal: 1 kB\n",
+                                       "MemAvailable: 1 kB\n",
+                                       "MemTotal: x kB\nMemAvailable: 1 kB\n",
+                                       "MemTotal: 1 kB\nMemAvailable: 2 kB\n",
+                                       "MemTotal:"};
+    for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
+        int64_t total = -1;
+        int64_t available = -1;
+        fixture_row(rows[i], machine_memory_parse(rows[i], &total, &available) == -EINVAL);
+        fixture_row(rows[i], total == -1 && available == -1);
+    }
+}
+
 static void ticks_are_parted(void **state)
 {
     struct machine_ticks ticks = {.busy = -1};
@@ -65,7 +93,8 @@ static void ticks_are_parted(void **state)
     assert_int_equal(ticks.wait, 40);
     assert_int_equal(ticks.total, 380);
     ticks.busy = -1;
-    assert_int_equal(machine_ticks_parse("cpu 1 2", &ticks), -EINVAL);
+    assert_int_equal(machine_ticks_parse("", &ticks), -EINVAL);
+    assert_int_equal(machine_ticks_parse("cpu 1 2 3 4\ncpu0 1 2 3 4 5 6\n", &ticks), -EINVAL);
     assert_int_equal(machine_ticks_parse("cpus 1 2 3 4 5 6 7 8", &ticks), -EINVAL);
     assert_int_equal(machine_ticks_parse("cpu 1 2 x 4 5 6 7 8", &ticks), -EINVAL);
     assert_int_equal(ticks.busy, -1);
@@ -89,6 +118,8 @@ int main(void)
         fixture_test(meminfo_sizes_are_in_bytes),
         fixture_test(cpuinfo_counts_sockets_and_cores),
         fixture_test(cpuinfo_of_a_sparse_kernel_is_taken),
+        fixture_test(memory_is_total_and_available),
+        fixture_test(memory_of_another_form_is_refused),
         fixture_test(ticks_are_parted),
         fixture_test(machine_has_processors_and_memory),
     };

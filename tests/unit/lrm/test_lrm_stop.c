@@ -304,6 +304,7 @@ static void second_loss_stops_again(void **state)
     reach_stopped(d);
     d->lease_answer = LEASE_ACQUIRED;
     d->quorate = true;
+    d->view_ok = true;
     driver_round(d);
     assert_int_equal(lrm_get_state(d->lrm), LRM_STATE_ACTIVE);
     d->lease_answer = -EHOSTDOWN;
@@ -480,7 +481,7 @@ static void inherited_deadline_is_kept_without_a_store(void **state)
     struct lrm_driver *d = *state;
     inherit(d, 5000, true);
     driver_round(d);
-    assert_string_equal(driver_trace(d), "+manager-status-unreadable status");
+    assert_string_equal(driver_trace(d), "+manager-status-unreadable");
     d->now_ms += 5000 - d->timing.stop_ms;
     driver_round(d);
     assert_string_equal(
@@ -601,6 +602,55 @@ static void status_is_not_written_while_renewals_are_late(void **state)
     assert_false(driver_did(d, "status"));
 }
 
+// It was granted while ha-watchdogd was away, and nobody asks for it any more: no renewal is late.
+static void status_is_written_though_a_lease_is_left_to_end(void **state)
+{
+    struct lrm_driver *d = *state;
+    struct service *record = driver_service(d, "ct:100", SVC_STATE_STARTED, DRIVER_NODE);
+    d->watchdog_answer = -ENOTCONN;
+    driver_round(d);
+    assert_true(driver_did(d, "acquire"));
+    assert_int_equal(lrm_get_state(d->lrm), LRM_STATE_WAIT_FOR_AGENT_LOCK);
+    record->state = SVC_STATE_FREEZE;
+    d->manager->disarm = DISARM_MODE_FREEZE;
+    d->now_ms += 60 * 1000;
+    driver_round(d);
+    assert_false(driver_did(d, "acquire"));
+    assert_true(driver_did(d, "status"));
+}
+
+// Nor does one that holds no lease and cannot read say that it is there. INV-15.
+static void status_is_not_written_without_a_lease_by_who_cannot_read(void **state)
+{
+    struct lrm_driver *d = *state;
+    driver_service(d, "ct:100", SVC_STATE_STARTED, DRIVER_NODE);
+    d->view_ok = false;
+    driver_round(d);
+    assert_string_equal(driver_trace(d), "");
+    d->view_ok = true;
+    d->readable = false;
+    driver_round(d);
+    assert_string_equal(driver_trace(d), "+manager-status-unreadable");
+    d->readable = true;
+    driver_round(d);
+    assert_true(driver_did(d, "status"));
+    assert_int_equal(lrm_get_state(d->lrm), LRM_STATE_ACTIVE);
+}
+
+// What a process before this one left running is worth its lease.
+static void lease_is_taken_over_with_an_outdated_view(void **state)
+{
+    struct lrm_driver *d = *state;
+    static const char *const sids[] = {"ct:100"};
+    const struct workers_guests guests = {sids, 1};
+    driver_service(d, "ct:100", SVC_STATE_STARTED, DRIVER_NODE);
+    lrm_inherit(d->lrm, d->now_ms + d->authority_ms, &guests, d->term, true);
+    d->view_ok = false;
+    driver_round(d);
+    assert_int_equal(lrm_get_state(d->lrm), LRM_STATE_ACTIVE);
+    assert_false(driver_did(d, "spawn(ct:100"));
+}
+
 #define live(test) cmocka_unit_test_setup_teardown(test, driver_setup_live, driver_teardown)
 
 int main(void)
@@ -640,6 +690,9 @@ int main(void)
         live(lease_that_was_never_held_is_not_lost),
         live(deadline_of_ones_own_is_not_overwritten_by_an_inherited_one),
         live(status_is_not_written_while_renewals_are_late),
+        live(status_is_written_though_a_lease_is_left_to_end),
+        live(status_is_not_written_without_a_lease_by_who_cannot_read),
+        live(lease_is_taken_over_with_an_outdated_view),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

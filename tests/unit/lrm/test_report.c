@@ -247,6 +247,30 @@ static void view_that_cannot_be_read_writes_nothing(void **state)
     teller_done(&teller);
 }
 
+// Nothing new is said, but that it is there.
+static void status_is_renewed_when_nothing_can_be_read(void **state)
+{
+    struct teller teller;
+    teller_init(&teller, state);
+    assert_int_equal(write_all(&teller), 0);
+    fake_store_fail(teller.store, 0, -EIO, 0);
+    say(&teller, "ct:101", "u1", 0);
+    assert_int_equal(write_all(&teller), -EIO);
+    assert_int_equal(fake_store_commits(teller.store), 1);
+    teller.now_ms += FRESH_MS;
+    assert_int_equal(write_all(&teller), -EIO);
+    assert_int_equal(fake_store_commits(teller.store), 2);
+    assert_string_equal(stored(&teller, "ct:101"), "-");
+    teller.status->mode = LRM_MODE_MAINTENANCE;
+    teller.now_ms += FRESH_MS;
+    assert_int_equal(write_all(&teller), -EIO);
+    assert_int_equal(fake_store_commits(teller.store), 2);
+    fake_store_fail(teller.store, 0, 0, 0);
+    assert_int_equal(write_all(&teller), 0);
+    assert_string_equal(stored(&teller, "ct:101"), "u1=0");
+    teller_done(&teller);
+}
+
 static void too_much_for_one_transaction_ends_with_the_status(void **state)
 {
     enum { COUNT = 10001 };
@@ -278,6 +302,7 @@ int main(void)
         fixture_test(removal_that_failed_is_repeated),
         fixture_test(what_got_lost_is_written_again),
         fixture_test(view_that_cannot_be_read_writes_nothing),
+        fixture_test(status_is_renewed_when_nothing_can_be_read),
         fixture_test(too_much_for_one_transaction_ends_with_the_status),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -80,6 +80,20 @@ static void reader_gets_what_changed_and_what_was_deleted(void **state)
     assert_string_equal(read_now(b, "x/", 0), "x/2=two x/3=three");
 }
 
+static void changes_come_in_the_order_of_keys_and_once_each(void **state)
+{
+    struct bench *b = *state;
+    sim_store_put(&b->store, "x/2", "one");
+    uint64_t since = b->store.version;
+    const char *const keys[] = {"x/3", "y/1", "x/2", "x/1", "x/3"};
+    for (size_t i = 0; i < ARRAY_SIZE(keys); i++) {
+        sim_store_put(&b->store, keys[i], arena_printf(b->arena, "%zu", i));
+    }
+    assert_string_equal(read_now(b, "x/", since), "x/1=3 x/2=2 x/3=4");
+    assert_string_equal(read_now(b, "x/", since + 3), "x/1=3 x/3=4");
+    assert_string_equal(read_now(b, "", since), "x/1=3 x/2=2 x/3=4 y/1=1");
+}
+
 static void reader_that_is_cut_off_sees_the_past(void **state)
 {
     struct bench *b = *state;
@@ -151,6 +165,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         bench_test(reader_gets_what_changed_and_what_was_deleted),
+        bench_test(changes_come_in_the_order_of_keys_and_once_each),
         bench_test(reader_that_is_cut_off_sees_the_past),
         bench_test(transaction_is_refused_whole_when_a_key_has_changed),
         bench_test(absent_is_expected_of_deleted_keys_too),
