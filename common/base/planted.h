@@ -51,6 +51,8 @@
     BUG(WRITE_ASSUMED, "write-assumed", "a master's write that failed counts as done")             \
     BUG(RULE_IGNORED, "rule-ignored",                                                              \
         "recovery puts services on nodes that a strict rule excludes")                             \
+    BUG(LEASE_STORM, "lease-storm",                                                                \
+        "a lease that the store cannot give now is asked for again at once")                       \
     BUG(MAINTENANCE_IGNORED, "maintenance-ignored", "nodes in maintenance are given services")
 
 enum planted {

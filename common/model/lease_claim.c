@@ -133,6 +133,7 @@ void lease_claim_wake(struct lease_claim *claim, int64_t now_ms)
 {
     if (!claim->is_held) {
         int64_t paced_ms = claim->asked_ms + LEASE_CLAIM_PACE_MS;
-        claim->ask_at_ms = now_ms > paced_ms ? now_ms : paced_ms;
+        bool is_paced = now_ms < paced_ms && !planted_is(PLANTED_LEASE_STORM);
+        claim->ask_at_ms = is_paced ? paced_ms : now_ms;
     }
 }

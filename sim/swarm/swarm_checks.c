@@ -296,6 +296,27 @@ static void on_authority(void *userdata, int64_t true_us, size_t node, const cha
     }
 }
 
+// INV-14 needs daemons that rest: two that answer each other as fast as they can take the processor
+// from those that bring the quorum back, which here costs nothing.
+static void on_asked(void *userdata, int64_t true_us, size_t node, const char *lease)
+{
+    struct swarm_checks *checks = userdata;
+    char key[CHECK_ASKS_KEY_MAX];
+    (void)snprintf(key, sizeof(key), "%zu %s", node, lease);
+    struct check_asks *asks = map_find(&checks->asks, key);
+    if (asks == NULL) {
+        asks = alloc_zero(sizeof(*asks));
+        map_put(&checks->asks, key, asks);
+    }
+    if (true_us - asks->since_us >= CHECK_ASKS_US) {
+        *asks = (struct check_asks){.since_us = true_us};
+    }
+    if (++asks->count > CHECK_ASKS_MAX) {
+        check_violate(checks, true_us, "INV-14: node%zu asks for '%s' more than %d times in %d ms",
+                      node + 1, lease, CHECK_ASKS_MAX, CHECK_ASKS_US / CHECK_US);
+    }
+}
+
 // --- the rest of the stream ----------------------------------------------------------------------
 
 static void on_event(void *userdata, int64_t true_us, const char *at, const struct event *event)
@@ -393,6 +414,7 @@ struct swarm_checks *swarm_checks_new(const struct campaign_cluster *cluster)
     map_init(&checks->errors, NULL);
     map_init(&checks->orders, NULL);
     map_init(&checks->lost, NULL);
+    map_init(&checks->asks, free);
     checks->recover_by_us = INT64_MAX;
     checks->silent_at_us = checks->resumed_at_us = checks->disarmed_since_us = INT64_MAX;
     for (size_t i = 0; i < CAMPAIGN_NODES_MAX; i++) {
@@ -416,6 +438,7 @@ void swarm_checks_free(struct swarm_checks *checks)
         map_done(&checks->errors);
         map_done(&checks->orders);
         map_done(&checks->lost);
+        map_done(&checks->asks);
         free(checks);
     }
 }
@@ -432,6 +455,7 @@ struct swarm_observer swarm_checks_observer(struct swarm_checks *checks,
                                    .power = on_power,
                                    .committed = on_committed,
                                    .authority = on_authority,
+                                   .asked = on_asked,
                                    .after = on_after,
                                    .userdata = checks};
 }

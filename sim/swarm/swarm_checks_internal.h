@@ -36,6 +36,12 @@ struct check_guest {
     size_t retries_on;         // the node on which they were
 };
 
+// How often a lease was asked for by one node lately.
+struct check_asks {
+    int64_t since_us;
+    int64_t count;
+};
+
 struct swarm_checks {
     struct campaign_cluster cluster;
     struct timing timing;
@@ -52,6 +58,7 @@ struct swarm_checks {
     int64_t silent_at_us;  // the next time at which a node must have fallen silent
     int64_t resumed_at_us; // when double runs are looked for once more; INT64_MAX: never
     int64_t disarmed_since_us;
+    struct map asks;       // "NODE LEASE" → struct check_asks *
     struct map lost;       // sid of services whose node has lost its power
     int64_t recover_by_us; // when they are to run again; INT64_MAX: nothing is watched
     uint64_t manager_term;
@@ -67,6 +74,9 @@ enum {
     CHECK_GRACE_US = 200 * 1000,
     CHECK_COMMIT_US = 2 * 1000 * 1000,
     CHECK_KNOWN_US = 10 * 1000 * 1000,
+    CHECK_ASKS_US = 200 * 1000, // in so long …
+    CHECK_ASKS_KEY_MAX = 128,
+    CHECK_ASKS_MAX = 40, // … a lease is asked for by a node at most so often
 };
 
 // The first one counts; the world is stopped.

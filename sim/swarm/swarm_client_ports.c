@@ -196,6 +196,9 @@ static void claim_ask(struct swarm_client *client, const char *name, struct clie
         swarm_call_forget(claim->asked); // lost
     }
     int64_t before_ms = now_ms(client);
+    if (client->spec.asked != NULL) {
+        client->spec.asked(client->spec.userdata, name);
+    }
     struct swarm_call *call = swarm_call_new(SWARM_CALL_ACQUIRE);
     call->lease = arena_strdup(call->arena, name);
     swarm_client_send(client, call);

@@ -65,6 +65,7 @@ struct swarm_client_spec {
     // A lease given back while the question was on its way was granted, and goes back by itself.
     // May be NULL.
     void (*gave_back)(void *userdata, const char *lease);
+    void (*asked)(void *userdata, const char *lease); // for a lease; may be NULL
     void *userdata;
 };
 struct swarm_client *swarm_client_new(const struct swarm_client_spec *spec) WARN_UNUSED;

@@ -62,6 +62,12 @@ static void round_over(void *userdata)
     swarm_process_ended(&crm->node->processes[SWARM_PROCESS_CRM]);
 }
 
+static void lease_asked(void *userdata, const char *lease)
+{
+    const struct swarm_crm *crm = userdata;
+    swarm_tell_asked(crm->node, lease);
+}
+
 static void client_open(struct swarm_crm *crm)
 {
     static const char *const prefixes[] = {"manager/",
@@ -84,6 +90,7 @@ static void client_open(struct swarm_crm *crm)
                                            .timing = &node->world->timing,
                                            .prefixes = prefixes,
                                            .changed = swarm_crm_request,
+                                           .asked = lease_asked,
                                            .userdata = crm};
     crm->client = swarm_client_new(&spec);
 }

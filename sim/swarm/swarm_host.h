@@ -156,6 +156,7 @@ bool swarm_chance(struct swarm_world *world, int64_t percent) WARN_UNUSED;
 void swarm_tell_guest(const struct swarm_node *node, const char *sid, bool runs);
 void swarm_tell_power(const struct swarm_node *node, const char *why);
 void swarm_tell_committed(const struct swarm_node *node, int code, uint64_t version);
+void swarm_tell_asked(const struct swarm_node *node, const char *lease);
 void swarm_tell_authority(struct swarm_node *node, const char *lease, uint64_t term,
                           int64_t until_ms);
 

@@ -138,6 +138,12 @@ static void round_over(void *userdata)
     swarm_process_ended(&lrm->node->processes[SWARM_PROCESS_LRM]);
 }
 
+static void lease_asked(void *userdata, const char *lease)
+{
+    const struct swarm_lrm *lrm = userdata;
+    swarm_tell_asked(lrm->node, lease);
+}
+
 static void client_open(struct swarm_lrm *lrm)
 {
     struct swarm_node *node = lrm->node;
@@ -158,6 +164,7 @@ static void client_open(struct swarm_lrm *lrm)
                                                LRM_PATIENCE_RENEWALS * node->world->timing.renew_ms,
                                            .changed = something_changed,
                                            .gave_back = lease_gave_back,
+                                           .asked = lease_asked,
                                            .userdata = lrm};
     lrm->client = swarm_client_new(&spec);
 }

@@ -107,6 +107,14 @@ void swarm_tell_authority(struct swarm_node *node, const char *lease, uint64_t t
     }
 }
 
+void swarm_tell_asked(const struct swarm_node *node, const char *lease)
+{
+    const struct swarm_observer *observer = &node->world->observer;
+    if (observer->asked != NULL) {
+        observer->asked(observer->userdata, now_us(node), node->index, lease);
+    }
+}
+
 static void sink_emit(struct event_sink *port, const struct event *event)
 {
     const struct swarm_sink *sink = (const struct swarm_sink *)port;

@@ -31,6 +31,8 @@ struct swarm_observer {
     // given it back.
     void (*authority)(void *userdata, int64_t true_us, size_t node, const char *lease,
                       uint64_t term, int64_t until_us);
+    // The LRM or CRM of the node asks for a lease, or its renewal.
+    void (*asked)(void *userdata, int64_t true_us, size_t node, const char *lease);
     // After anything that happened: the moment to look at the world.
     void (*after)(void *userdata, int64_t true_us);
     void *userdata;
