@@ -42,8 +42,8 @@ static int check_host(const char *value, struct error *err)
 
 #define LINK(number, words)                                                                        \
     {                                                                                              \
-        .name = "link" #number, .type = CLI_TYPE_TEXT, .check = check_address,                     \
-        .value = "<address>", .hidden = (number) > 1, .about = words                               \
+        .name = "link" #number, .type = CLI_TYPE_TEXT, .check = check_address, .value = "address", \
+        .hidden = (number) > 1, .about = words                                                     \
     }
 #define MORE_LINKS                                                                                 \
     LINK(1, "address on a second link (and so on to --link7)"), LINK(2, "address"),                \
@@ -189,19 +189,19 @@ static const struct cli_param timing_set_params[] = {
 static const struct cli_param options_params[] = {
     {.name = "ha",
      .type = CLI_TYPE_TEXT,
-     .value = "<option>=<value>[,...]",
+     .value = "option=value,...",
      .about = "shutdown_policy=conditional|freeze|failover|migrate, lease_loss=stop|reset"},
     {.name = "crs",
      .type = CLI_TYPE_TEXT,
-     .value = "<option>=<value>[,...]",
+     .value = "option=value,...",
      .about = "ha=basic|static|dynamic, ha-rebalance-on-start=0|1, ha-auto-rebalance=0|1, ..."},
     {.name = "max_workers",
      .type = CLI_TYPE_TEXT,
-     .value = "<integer>",
+     .value = "integer",
      .about = "how many jobs a node carries out at once (default 4)"},
     {.name = "delete",
      .type = CLI_TYPE_TEXT,
-     .value = "<name>[,...]",
+     .value = "name,...",
      .about = "options to set back to their default"},
     {.name = NULL},
 };
@@ -244,7 +244,7 @@ static const struct cli_param restore_params[] = {
     {.name = "place",
      .type = CLI_TYPE_TEXT,
      .check = node_name_check,
-     .value = "<node>",
+     .value = "node",
      .about = "where guests go whose node is not in this cluster"},
     {.name = "force", .type = CLI_TYPE_BOOL, .about = "although services run"},
     {.name = NULL},
