@@ -329,7 +329,10 @@ void swarm_truth_note_settled(struct swarm_truth *truth)
 {
     for (size_t i = 0; i < truth->count; i++) {
         struct truth_node *node = &truth->nodes[i];
-        node->was_isolated = node->was_paused = node->was_held = false;
+        node->was_paused = node->was_held = false;
+        // A power switch whose order was called back in time for all but itself: nobody has
+        // noticed.
+        node->was_isolated = !node->is_on;
         node->lost_lrm = node->lost_watchdogd = false;
     }
     truth->forced = truth->all_may_fence = truth->all_may_reset = truth->is_vague = false;
